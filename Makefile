@@ -1,0 +1,70 @@
+# The two commands: `make up` builds the lab and runs the platform on it, `make test` runs the tests.
+# LAB_NAME tells instances apart; LAB_CLUSTERS names clusters (desa01; or test01,prod01); LAB_CACHE holds what was built.
+SHELL := /bin/sh
+export LAB_NAME ?= mlops
+export LAB_CLUSTERS ?=
+export LAB_SUBNET ?=
+export LAB_CACHE ?= /var/cache/mlops-lab
+PYTHON ?= python3
+BIN := .venv/bin
+LAB_PLAY := $(BIN)/ansible-playbook -i localhost,
+INVENTORY ?= inventories/lab
+
+.DEFAULT_GOAL := help
+.PHONY: help up lab images site down status venv lint unit e2e molecule test test-full chaos-ray bench bench-lab lock-images archive
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: ## The Python environment (.venv) from the locked requirements
+	@PYTHON=$(PYTHON) LAB_CACHE=$(LAB_CACHE) lab/bin/venv
+
+up: lab images site ## The lab, the images in its registry, and the platform on it
+
+lab: venv ## A real Kubernetes cluster and a real storage server on this machine
+	@lab/bin/lab up
+
+images: venv ## The platform's images, built and pushed to the registry of the inventory
+	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/images.yml
+
+site: venv ## The platform, on the inventory of the lab
+	@$(BIN)/ansible-playbook -i $(INVENTORY) site.yml
+
+down: venv ## Stop and remove everything of this instance, the cache aside
+	@lab/bin/lab down
+
+status: venv ## What runs, with versions, memory and kubeconfigs
+	@$(BIN)/python lab/bin/status
+
+lint: venv ## All static checks
+	@tests/run lint lint-ansible
+
+unit: venv ## Unit tests
+	@tests/run unit
+
+e2e: venv ## Short tests on the running lab
+	@tests/run e2e
+
+molecule: venv ## Molecule scenarios of the product's roles on the running lab
+	@tests/run molecule
+
+test: venv ## Lint, unit tests, the lab with the platform on it, and short tests on it
+	@tests/run lint unit lab smoke
+
+test-full: venv ## Everything: all end-to-end tests, Molecule, the archive, faults, restarts, two clusters
+	@tests/run lint lint-ansible unit lab e2e molecule archive full
+
+chaos-ray: venv ## What Ray loses when its parts are killed under load, as a table
+	@tests/run chaos-ray
+
+bench: venv ## Measurements, printed with ratios
+	@tests/run bench
+
+bench-lab: venv ## Measurements of the lab itself
+	@tests/run bench-lab
+
+lock-images: ## Lock the images' Python environments anew (UPGRADE=--upgrade for the newest versions)
+	@PYTHON=$(PYTHON) images/lock $(UPGRADE)
+
+archive: venv ## The collection's archive, as ansible-galaxy installs it
+	@$(BIN)/ansible-galaxy collection build --force --output-path .cache

@@ -1,0 +1,226 @@
+"""kube_set against kubernetes.core and kubectl on one API server, all in one run. usage: bench/kube_set/run [--full]
+
+The rounds of all tools are interleaved, so that a busy machine slows all of them; what counts are the ratios.
+The whole matrix (--full) adds one task per object through the delay and over 20 hosts, which takes most of an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT / "collections")]
+
+from measure import Measurement, run  # noqa: E402
+from objects import namespaces, objects  # noqa: E402
+from tools import TOOLS, Action, Cluster, Tool  # noqa: E402
+
+from ansible_collections.mlops.platform.plugins.module_utils._lab.process_records import Records  # noqa: E402
+
+DELAY = 50  # milliseconds of round trip time
+FLEET = 20  # inventory hosts
+ACTIONS: tuple[Action, ...] = ("first", "noop", "check", "change")
+
+
+class Case(t.NamedTuple):
+    """What is measured: a tool doing something."""
+
+    tool: str
+    action: Action
+    rtt: int = 0
+    hosts: int = 1
+
+
+class Target(t.NamedTuple):
+    """A ratio that must not be exceeded."""
+
+    text: str
+    one: Case
+    other: Case
+    most: float
+    memory: bool = False
+
+
+SET, KUBECTL, LIST, EACH = "kube-set", "kubectl", "core-list", "core-each"
+TARGETS = (
+    Target("no-op against kubectl", Case(SET, "noop"), Case(KUBECTL, "noop"), 0.5),
+    Target("no-op against one task per object", Case(SET, "noop"), Case(EACH, "noop"), 1 / 20),
+    Target("first apply against kubectl", Case(SET, "first"), Case(KUBECTL, "first"), 1.0),
+    Target("no-op at 50 ms against kubectl", Case(SET, "noop", DELAY), Case(KUBECTL, "noop", DELAY), 1 / 5),
+    Target("first apply at 50 ms against kubectl", Case(SET, "first", DELAY), Case(KUBECTL, "first", DELAY), 1 / 5),
+    Target(
+        "time of 20 hosts against kubernetes.core", Case(SET, "noop", 0, FLEET), Case(LIST, "noop", 0, FLEET), 1 / 5
+    ),
+    Target(
+        "memory of 20 hosts against kubernetes.core",
+        Case(SET, "noop", 0, FLEET),
+        Case(LIST, "noop", 0, FLEET),
+        1 / 3,
+        memory=True,
+    ),
+)
+
+
+def cases(full: bool) -> list[Case]:
+    """All that is measured."""
+    one = [Case(tool.name, action, rtt) for tool, rtt, action in itertools.product(TOOLS, (0, DELAY), ACTIONS)]
+    fleet = [Case(tool.name, action, 0, FLEET) for tool in TOOLS for action in ("noop", "check")]
+    slow = [case for case in one + fleet if case.tool == EACH and (case.rtt or case.hosts > 1)]
+    return [case for case in one + fleet if full or case not in slow]
+
+
+def rounds(case: Case) -> int:
+    """How often a case is measured: slow ones less often."""
+    if case.tool == EACH:
+        return 1
+    return 3 if case.hosts > 1 or case.rtt or case.tool == LIST else 5
+
+
+@contextlib.contextmanager
+def lab() -> t.Iterator[Cluster]:
+    """The lab's first cluster, directly and through the delay proxy."""
+    facts = next(iter(json.loads((ROOT / ".lab" / "lab.json").read_text())["clusters"].values()))
+    record = Records(Path(facts["state_dir"]) / "processes").read("kube-apiserver")
+    if record is None:
+        raise SystemExit("the lab does not run: make lab")
+    config = yaml.safe_load(Path(facts["kubeconfig"]).read_text())
+    server = urlsplit(config["clusters"][0]["cluster"]["server"])
+    proxy = subprocess.Popen(
+        [sys.executable, str(HERE / "delay_proxy.py"), str(server.hostname), str(server.port or 443), str(DELAY)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert proxy.stdout is not None
+        near = f"https://127.0.0.1:{proxy.stdout.readline().strip()}"
+        config["clusters"][0]["cluster"].update({"server": near, "tls-server-name": server.hostname})
+        with tempfile.NamedTemporaryFile("w", suffix=".kubeconfig") as delayed:
+            delayed.write(yaml.safe_dump(config))
+            delayed.flush()
+            yield Cluster(
+                [record.argv[0], "kubectl"],
+                {0: Path(facts["kubeconfig"]), DELAY: Path(delayed.name)},
+                {0: server.geturl(), DELAY: near},
+            )
+    finally:
+        proxy.terminate()
+        proxy.wait()
+
+
+def kubectl(cluster: Cluster, *arguments: str, text: str | None = None) -> None:
+    """Run kubectl beside the measurements."""
+    command = [*cluster.kubectl, "--kubeconfig", str(cluster.kubeconfigs[0]), *arguments]
+    environment = {**os.environ, "KUBECACHEDIR": tempfile.gettempdir()}
+    subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def make_namespaces(cluster: Cluster, tool: Tool) -> None:
+    """The namespaces are there before the first apply, as the targets say."""
+    found = yaml.safe_dump_all(objects(tool.prefix)["Namespace"])
+    kubectl(cluster, "apply", "--server-side", "-f", "-", text=found)
+
+
+def remove_objects(cluster: Cluster, tool: Tool) -> None:
+    """Remove what the first apply has to make."""
+    rest = [obj for kind, items in objects(tool.prefix).items() if kind != "Namespace" for obj in items]
+    kubectl(cluster, "delete", "--ignore-not-found", "--wait=true", "-f", "-", text=yaml.safe_dump_all(rest))
+
+
+def measured(cluster: Cluster, tool: Tool, case: Case, memory: bool = False) -> Measurement:
+    """One measurement; what comes before it is not measured."""
+    if case.action == "first":
+        remove_objects(cluster, tool)
+    tool.prepare(case.action)
+    return run(tool.command(case.action, case.rtt, case.hosts), tool.environment(), tool.folder, memory)
+
+
+def measure_all(
+    cluster: Cluster, tools: t.Mapping[str, Tool], wanted: t.Sequence[Case]
+) -> dict[Case, list[Measurement]]:
+    """All measurements, round by round."""
+    results: dict[Case, list[Measurement]] = {case: [] for case in wanted}
+    for number in range(max(map(rounds, wanted))):
+        for case in sorted(wanted, key=lambda case: (case.hosts, case.rtt, ACTIONS.index(case.action))):
+            if number < rounds(case):
+                found = measured(cluster, tools[case.tool], case)
+                results[case].append(found)
+                print(f"  round {number + 1}: {title(case):<42} {found.seconds:8.2f} s", flush=True)
+    return results
+
+
+def title(case: Case) -> str:
+    """A case in words."""
+    return f"{case.tool} {case.action}, RTT {case.rtt} ms, {case.hosts} host{'s' if case.hosts > 1 else ''}"
+
+
+def median(found: t.Sequence[Measurement]) -> float:
+    """The median time."""
+    return statistics.median(item.seconds for item in found)
+
+
+def table(results: t.Mapping[Case, list[Measurement]]) -> None:
+    """Print the times, each with its ratio to kube_set's."""
+    print(f"\n{'median seconds (and times kube_set)':<36}" + "".join(f"{tool.name:>20}" for tool in TOOLS))
+    groups = sorted({(case.hosts, case.rtt, ACTIONS.index(case.action)) for case in results})
+    for hosts, rtt, index in groups:
+        row = f"{ACTIONS[index]:<8} RTT {rtt:>2} ms {hosts:>3} hosts".ljust(36)
+        base = median(results[Case(SET, ACTIONS[index], rtt, hosts)])
+        for tool in TOOLS:
+            found = results.get(Case(tool.name, ACTIONS[index], rtt, hosts))
+            row += (f"{median(found):.2f} ({median(found) / base:.1f}x)" if found else "-").rjust(20)
+        print(row)
+
+
+def judge(results: t.Mapping[Case, list[Measurement]], memory: t.Mapping[Case, float]) -> bool:
+    """Print the targets, and whether all are reached."""
+    good = True
+    print(f"\n{'target':<46}{'kube_set':>10}{'other':>10}{'ratio':>8}{'at most':>9}")
+    for target in TARGETS:
+        pair = [memory[case] if target.memory else median(results[case]) for case in (target.one, target.other)]
+        reached = pair[0] / pair[1] <= target.most
+        good = good and reached
+        unit = "MiB" if target.memory else "s"
+        numbers = "".join(f"{f'{value:.2f} {unit}':>10}" for value in pair)
+        verdict = "reached" if reached else "MISSED"
+        print(f"{target.text:<46}{numbers}{pair[0] / pair[1]:>8.3f}{target.most:>9.3f}  {verdict}")
+    return good
+
+
+def main() -> int:
+    """Measure, print, and fail when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the whole matrix")
+    wanted = cases(parser.parse_args().full)
+    with lab() as cluster, tempfile.TemporaryDirectory(prefix="bench-kube-set-") as folder:
+        tools = {tool.name: tool(cluster, Path(folder)) for tool in TOOLS}
+        try:
+            for tool in tools.values():
+                make_namespaces(cluster, tool)
+                if tool.name == KUBECTL:
+                    measured(cluster, tool, Case(tool.name, "first"))  # fills the cache of kubectl's discovery
+            results = measure_all(cluster, tools, wanted)
+            fleet = {case for target in TARGETS if target.memory for case in (target.one, target.other)}
+            memory = {case: measured(cluster, tools[case.tool], case, memory=True).mebibytes for case in fleet}
+        finally:
+            names = [name for tool in tools.values() for name in namespaces(tool.prefix)]
+            kubectl(cluster, "delete", "namespace", "--ignore-not-found", "--wait=false", *names)
+    table(results)
+    return 0 if judge(results, memory) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+module mlops.platform/lease
+
+go 1.26

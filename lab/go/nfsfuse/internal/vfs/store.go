@@ -1,0 +1,343 @@
+package vfs
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"mlops.platform/lab/nfsfuse/internal/nfs4"
+	"mlops.platform/lab/nfsfuse/internal/rpc"
+)
+
+const (
+	commitAt   = 16 << 20 // unstable bytes of a file that start a COMMIT in the background
+	waitAt     = 32 << 20 // and that make writers wait for it
+	flushAfter = 5 * time.Second
+)
+
+// writeStore keeps what the server has not made stable, to write it again when the server loses it.
+type writeStore struct {
+	fs   *FS
+	node *node
+	// order is shared by writers, and held alone by whatever must not mix with them: truncation, writing again.
+	order gate
+	// single lets one COMMIT run at a time: a later caller often finds its data stable already.
+	single gate
+
+	mu      sync.Mutex
+	data    extents
+	seq     uint64
+	current nfs4.Verifier // that of the last COMMIT
+	epoch   uint64        // of the server when data was written
+	err     error         // of the background
+	running bool          // a COMMIT in the background
+	late    []<-chan struct{}
+}
+
+// write writes data through and remembers it. It returns how much was written.
+func (s *writeStore) write(f *file, off uint64, data []byte, atEnd bool, intr *nfs4.Intr) (int, error) {
+	done, err := s.send(f, off, data, atEnd, intr)
+	if err != nil {
+		return done, err
+	}
+	if s.pending() >= commitAt {
+		s.background()
+	}
+	if s.pending() >= waitAt {
+		err = s.commit(intr)
+	}
+	return done, err
+}
+
+func (s *writeStore) send(f *file, off uint64, data []byte, atEnd bool, intr *nfs4.Intr) (done int, err error) {
+	// The kernel's buffer is used again when this request ends, which may be before the data has become stable.
+	data = append([]byte(nil), data...)
+	if err := s.order.share(intr); err != nil {
+		return 0, err
+	}
+	defer s.order.unshare()
+	if err := s.awaitLate(intr); err != nil {
+		return 0, err
+	}
+	token := s.node.beginChange()
+	var attr *nfs4.Attr
+	for done < len(data) && err == nil {
+		op := &nfs4.Write{Open: f.ref.open, Offset: off + uint64(done), Data: data[done:min(done+int(s.fs.opts.MaxWrite), len(data))]}
+		if s.fs.unsaid.Load() > maxUnsaid {
+			op.Stable = nfs4.FileSync
+		}
+		epoch := s.fs.client.Epoch()
+		if atEnd {
+			attr, err = s.sendAtEnd(f, op, intr)
+			off = op.Offset - uint64(done)
+		} else {
+			attr, err = s.sendOne(f, op, intr)
+		}
+		if err == nil {
+			s.written(op, epoch)
+			done += int(op.Count)
+			if op.Count == 0 {
+				err = syscall.EIO
+			}
+		}
+	}
+	s.node.endChange(token, attr)
+	return done, err
+}
+
+// sendOne sends one WRITE. The attributes are nil when they could not be read.
+func (s *writeStore) sendOne(f *file, op *nfs4.Write, intr *nfs4.Intr) (*nfs4.Attr, error) {
+	get := &nfs4.GetAttr{Mask: nfs4.MaskStat}
+	call := &nfs4.Call{Cred: f.cred(), Open: f.ref.open, Ops: []nfs4.Op{nfs4.PutFH{FH: f.n.fh}, op, get}, Intr: intr}
+	err := s.fs.client.Do(call)
+	s.noteLate(call)
+	if nfs4.After(err, 2) {
+		return nil, nil
+	}
+	return &get.Attr, err
+}
+
+// noteLate remembers a change whose caller was killed and that the server may still make.
+func (s *writeStore) noteLate(call *nfs4.Call) {
+	if call.Late != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.late = append(s.late, call.Late)
+	}
+}
+
+// awaitLate waits until no such change is under way: it must not come after newer ones.
+func (s *writeStore) awaitLate(intr *nfs4.Intr) error {
+	s.mu.Lock()
+	late := s.late
+	s.mu.Unlock()
+	for _, done := range late {
+		if _, err := intr.Wait(done, nil); err != nil {
+			return err
+		}
+	}
+	if len(late) > 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.late = slices.DeleteFunc(s.late, closed)
+	}
+	return nil
+}
+
+func closed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// written remembers what the server took.
+func (s *writeStore) written(op *nfs4.Write, epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.data.bytes
+	data := op.Data[:min(int(op.Count), len(op.Data))]
+	if op.Committed == nfs4.Unstable {
+		if before == 0 {
+			s.epoch = epoch
+		}
+		s.seq++
+		s.data.add(extent{op.Offset, data, op.Verifier, s.seq})
+	} else {
+		s.data.cut(op.Offset, op.Offset+uint64(len(data)))
+	}
+	s.count(before)
+	if before == 0 && s.data.bytes > 0 {
+		s.fs.noteDirty(s.node)
+	}
+}
+
+// count keeps the sum of all files. s.mu is held.
+func (s *writeStore) count(before int) {
+	s.fs.unsaid.Add(int64(s.data.bytes - before))
+}
+
+func (s *writeStore) pending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data.bytes
+}
+
+// truncated forgets what a truncation has removed.
+func (s *writeStore) truncated(size uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.data.bytes
+	s.data.truncate(size)
+	s.count(before)
+}
+
+func (s *writeStore) takeError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.err
+	s.err = nil
+	return err
+}
+
+// settled makes sure that the server's data can be read: after it lost what was not stable, that is written again first.
+func (s *writeStore) settled(intr *nfs4.Intr) error {
+	s.mu.Lock()
+	behind := s.data.bytes > 0 && s.epoch != s.fs.client.Epoch()
+	s.mu.Unlock()
+	if !behind {
+		return nil
+	}
+	return s.commit(intr)
+}
+
+// background commits without anybody waiting. Its error is told to the next fsync or close.
+func (s *writeStore) background() {
+	s.mu.Lock()
+	start := !s.running && s.data.bytes > 0
+	s.running = s.running || start
+	s.mu.Unlock()
+	if !start {
+		return
+	}
+	s.fs.closing.begin()
+	go func() {
+		defer s.fs.closing.end()
+		err := s.commit(nil)
+		s.mu.Lock()
+		s.running = false
+		if err != nil {
+			s.err = err
+		}
+		more := s.data.bytes > 0
+		s.mu.Unlock()
+		if more {
+			s.fs.noteDirty(s.node)
+		}
+	}()
+}
+
+// commit returns when everything written before the call is stable.
+func (s *writeStore) commit(intr *nfs4.Intr) error {
+	s.mu.Lock()
+	upto := s.seq
+	s.mu.Unlock()
+	if err := s.single.lock(intr); err != nil {
+		return err
+	}
+	defer s.single.unlock()
+	for {
+		s.mu.Lock()
+		open := len(s.data.list) > 0 && s.oldest() <= upto
+		s.mu.Unlock()
+		if !open {
+			return nil
+		}
+		lost, err := s.commitOnce(upto, intr)
+		if err != nil {
+			return err
+		}
+		if lost {
+			if err := s.rewrite(upto, intr); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *writeStore) oldest() uint64 {
+	seq := uint64(math.MaxUint64)
+	for _, e := range s.data.list {
+		seq = min(seq, e.seq)
+	}
+	return seq
+}
+
+// commitOnce tells whether the server has lost data.
+func (s *writeStore) commitOnce(upto uint64, intr *nfs4.Intr) (lost bool, err error) {
+	epoch := s.fs.client.Epoch()
+	op := &nfs4.Commit{}
+	open := s.node.writer()
+	call := &nfs4.Call{Cred: s.cred(open), Ops: []nfs4.Op{nfs4.PutFH{FH: s.node.fh}, op}, Intr: intr}
+	if err := s.fs.client.Do(call); err != nil {
+		s.failed(err)
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.data.bytes
+	left := s.data.settle(upto, op.Verifier)
+	s.count(before)
+	s.current = op.Verifier
+	if len(left) == 0 {
+		s.epoch = epoch
+	}
+	return len(left) > 0, nil
+}
+
+// rewrite sends again what the server has lost. No new data may come between.
+func (s *writeStore) rewrite(upto uint64, intr *nfs4.Intr) error {
+	if err := s.order.lock(intr); err != nil {
+		return err
+	}
+	defer s.order.unlock()
+	s.mu.Lock()
+	list := slices.Clone(s.data.list)
+	current := s.current
+	s.mu.Unlock()
+	open := s.node.writer()
+	for _, e := range list {
+		if e.seq > upto || e.verifier == current {
+			continue
+		}
+		epoch := s.fs.client.Epoch()
+		op := &nfs4.Write{Open: open, Offset: e.off, Data: e.data}
+		call := &nfs4.Call{Cred: s.cred(open), Open: open, Ops: []nfs4.Op{nfs4.PutFH{FH: s.node.fh}, op}, Intr: intr}
+		if err := s.fs.client.Do(call); err != nil {
+			s.failed(err)
+			return err
+		}
+		s.rewritten(op, e.seq, epoch)
+	}
+	return nil
+}
+
+// rewritten notes what the server has taken for the second time. A part that it left is tried once more by the next round.
+func (s *writeStore) rewritten(op *nfs4.Write, seq, epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.data.bytes
+	data := op.Data[:min(int(op.Count), len(op.Data))]
+	if op.Committed == nfs4.Unstable {
+		s.data.add(extent{op.Offset, data, op.Verifier, seq})
+	} else {
+		s.data.cut(op.Offset, op.Offset+uint64(len(data)))
+	}
+	s.count(before)
+	s.epoch = epoch
+}
+
+// failed gives up data that can never be made stable. The error reaches the caller of fsync, once.
+func (s *writeStore) failed(err error) {
+	if errors.Is(err, nfs4.ErrInterrupted) || errors.Is(err, nfs4.ErrClosed) {
+		return
+	}
+	s.fs.logf("data of file %d is lost: %v", s.node.id, err)
+	s.discard()
+}
+
+// discard forgets everything: the file is gone, or cannot be written.
+func (s *writeStore) discard() { s.truncated(0) }
+
+// cred is that of the opener, or root's when the file is not open for writing any more.
+func (s *writeStore) cred(open *nfs4.Open) *rpc.Cred {
+	if open != nil {
+		return open.Cred()
+	}
+	return s.fs.client.Root()
+}

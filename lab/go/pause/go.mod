@@ -1,0 +1,3 @@
+module mlops.platform/lab/pause
+
+go 1.24

@@ -1,0 +1,10 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives the module mlflow_user the connection to the cluster of its host."""
+
+from __future__ import annotations
+
+from ..plugin_utils._kube_action import ClusterModule as ActionModule
+
+__all__ = ["ActionModule"]

@@ -1,0 +1,65 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Users of the object store, made complete: their secrets, and what their applications need to know."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.mlops.platform.plugins.filter.secrets import derived_secret
+
+DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,56}[a-z0-9])?")
+Row = t.Mapping[str, t.Any]
+
+
+def minio_applications(
+    applications: t.Sequence[Row], master_key: str, cluster: str, endpoint: str, region: str, variable: str = ""
+) -> list[dict[str, t.Any]]:
+    """For each application: the entry of the module minio_application, and the Secret that the application gets."""
+    server = {"endpoint": endpoint, "region": region}
+    return [_application(row, master_key, cluster, server, variable or "minio_applications") for row in applications]
+
+
+def _application(row: Row, master_key: str, cluster: str, server: Row, variable: str) -> dict[str, t.Any]:
+    name = row["name"]
+    field = f"{variable}, {name}"
+    if not DNS_NAME.fullmatch(name):
+        raise AnsibleFilterError(f"{field}: the Secret is named after it; write at most 58 of a-z, 0-9 and '-'")
+    secret = derived_secret(
+        master_key, cluster, "minio", name, row.get("generation") or 1, row.get("secret_key"), variable=field
+    )
+    own = {key: value for key, value in row.items() if key not in ("generation", "secret") and value is not None}
+    present = row.get("state", "present") == "present"
+    known = {"access_key": name, "secret_key": secret, "bucket": row.get("bucket") or name, **server}
+    return {
+        "application": {**own, "secret_key": secret},
+        "secret_name": row.get("secret") or f"minio-{name}",
+        "secret": known if present else {},
+    }
+
+
+def minio_users(users: t.Sequence[Row], master_key: str, cluster: str) -> list[dict[str, t.Any]]:
+    """The entries of the module minio_user, each with the given or the derived secret."""
+    return [_user(row, master_key, cluster) for row in users]
+
+
+def _user(row: Row, master_key: str, cluster: str) -> dict[str, t.Any]:
+    name, given = row["access_key"], row.get("secret_key")
+    field = f"minio_users, {name}"
+    secret = derived_secret(master_key, cluster, "minio", name, row.get("generation") or 1, given, variable=field)
+    return {
+        **{key: value for key, value in row.items() if key != "generation" and value is not None},
+        "secret_key": secret,
+    }
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Names and functions."""
+        return {"minio_applications": minio_applications, "minio_users": minio_users}

@@ -1,0 +1,11 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""Container images: what makes them, their tags, and how they are built, archived and pushed."""
+
+from __future__ import annotations
+
+
+class ImagesError(Exception):
+    """What is wrong, and what to do about it, in one sentence for the user."""

@@ -1,0 +1,96 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""The sets of a cluster, from their inventories alone."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .client import Client
+from .errors import UnknownKindError
+from .inventory import NAME_PREFIX, Inventory, decode, fields_hash
+from .objects import INVENTORY_LABEL, Key, Object, SetId
+from .observe import listings, observe
+from .ready import FAILED, unready
+from .resources import CONFIG_MAP, Resources
+
+
+def inventories(client: Client, namespace: str | None, name: str | None) -> list[Inventory]:
+    """The inventories of a cluster, of a namespace, or of one set."""
+    if namespace and name:
+        found = client.find(CONFIG_MAP.path(namespace, NAME_PREFIX + name))
+        return [decode(found)] if found else []
+    label = f"{INVENTORY_LABEL}={name}" if name else INVENTORY_LABEL
+    return [
+        decode(item) for item in client.get(CONFIG_MAP.path(namespace), {"labelSelector": label}).get("items") or []
+    ]
+
+
+def describe(client: Client, resources: Resources, stored: Inventory) -> dict[str, t.Any]:
+    """One set: its objects, whether they are ready, and what drifted."""
+    live = observe(client, listings({}, stored, resources), stored.set_id)
+    missing = [key for key in stored.items if key not in live]
+    found = client.each(lambda key: by_name(client, resources, key, stored.items[key].api_version), missing)
+    live.update({key: obj for key, obj in zip(missing, found) if obj})
+    objects = [row(key, stored, live.get(key)) for key in sorted(stored.items)]
+    present = stored.state == "present"
+    return {
+        "name": stored.set_id.name,
+        "namespace": stored.set_id.namespace,
+        "state": stored.state,
+        "ready": not present or all(item["ready"] for item in objects),
+        "drift": present and any(item["drift"] for item in objects),
+        "objects": objects,
+    }
+
+
+def by_name(client: Client, resources: Resources, key: Key, api_version: str) -> Object | None:
+    """One object without the set's label, or None."""
+    try:
+        path = resources.find(api_version, key.kind).path(key.namespace, key.name)
+    except UnknownKindError:
+        return None
+    return t.cast("Object | None", client.find(path))
+
+
+def row(key: Key, stored: Inventory, live: Object | None) -> dict[str, t.Any]:
+    """One object of a set."""
+    item = stored.items[key]
+    reason = unready(live).removeprefix(FAILED) if live else "it does not exist"
+    return {
+        "api_version": item.api_version,
+        "kind": key.kind,
+        "namespace": key.namespace,
+        "name": key.name,
+        "exists": live is not None,
+        "ready": not reason,
+        "reason": reason,
+        "drift": drift(live, stored.set_id, item.fields) if live else ["it was removed"],
+    }
+
+
+def drift(live: Object, set_id: SetId, remembered: str) -> list[str]:
+    """Who took fields of the set, as far as the server remembers."""
+    if not remembered or fields_hash(live, set_id.manager) == remembered:
+        return []
+    mine = {"manager": set_id.manager, "operation": "Apply"}
+    others = [
+        f"{entry['manager']} changed it at {entry.get('time', 'an unknown time')}"
+        for entry in (live.get("metadata") or {}).get("managedFields") or []
+        if any(entry.get(name) != value for name, value in mine.items()) and entry.get("subresource") != "status"
+    ]
+    return others or ["the set lost fields of it"]
+
+
+def unhealthy(sets: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """What is wrong with the sets, one sentence for each object."""
+    return [
+        f"{found['namespace']}/{found['name']}: {item['kind']} {item['name']}: "
+        + "; ".join(filter(None, [item["reason"], *item["drift"]]))
+        for found in sets
+        if found["state"] == "present"
+        for item in found["objects"]
+        if item["reason"] or item["drift"]
+    ]

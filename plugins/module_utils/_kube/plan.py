@@ -1,0 +1,242 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""What a run will change. The server's dry run has the last word, so that check mode tells the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from . import diff
+from .client import Client
+from .compare import applied_entry, matches
+from .desired import may_be_replaced
+from .errors import ApiError, KubeError
+from .objects import SET_LABEL, Key, Object, meta_of
+from .options import Options
+from .ownership import CONTROLLER, Contest, Path, contests, is_controllers, is_rival, is_scaled, without
+from .ready import condition
+from .resources import Resources
+from .verdict import conflict_text, is_immutable, missing_namespace, owned_alone, version, waits_for
+
+APPLY = "application/apply-patch+yaml"
+SNAPSHOTS = 4  # how often an object that others write at the same time is looked at
+
+
+@dataclasses.dataclass
+class Change:
+    """What happens to one object."""
+
+    key: Key
+    action: str  # created, configured, replaced, unchanged
+    wanted: Object
+    path: str
+    before: Object | None = None
+    after: Object | None = None
+    force: bool = False
+    verified: bool = True
+    hand_over: tuple[Path, ...] = ()
+    left: tuple[Contest, ...] = ()
+
+
+class Refusal(t.NamedTuple):
+    """An object that the server, or a rule of this engine, does not allow."""
+
+    key: Key
+    text: str
+
+
+@dataclasses.dataclass
+class Plan:
+    """All changes of a run, and why it cannot start."""
+
+    changes: list[Change]
+    refusals: list[Refusal]
+
+
+class Planner:
+    """Compares the wanted objects with the live ones."""
+
+    def __init__(
+        self,
+        client: Client,
+        resources: Resources,
+        options: Options,
+        wanted: t.Mapping[Key, Object],
+        leaving: t.Collection[Key] = (),
+    ) -> None:
+        self.client = client
+        self.leaving = set(leaving)  # objects that are being deleted, which check mode does not wait for
+        self.gone = {key.name for key in leaving if key.is_namespace}
+        self.resources = resources
+        self.options = options
+        self.wanted = wanted
+        self.manager = options.set_id.manager
+
+    def plan(self, live: t.Mapping[Key, Object]) -> Plan:
+        """The plan for all objects; the server is asked only about those that differ."""
+        found = self.client.each(lambda key: self.change(key, live.get(key)), list(self.wanted))
+        return Plan(
+            [item for item in found if isinstance(item, Change)], [item for item in found if isinstance(item, Refusal)]
+        )
+
+    def change(self, key: Key, live: Object | None) -> Change | Refusal:
+        """What happens to one object."""
+        if key in self.leaving or key.namespace in self.gone:
+            return Change(key, "created", self.wanted[key], self.path(key), verified=False)
+        try:
+            return self.compared(key, live) if live else self.unseen(key)
+        except ApiError as error:
+            return Refusal(key, f"the server refuses it: {error}")
+        except KubeError as error:
+            return Refusal(key, str(error))
+
+    def path(self, key: Key) -> str:
+        """Where the object lies."""
+        return self.resources.find(self.wanted[key]["apiVersion"], key.kind).path(key.namespace, key.name)
+
+    def unseen(self, key: Key) -> Change | Refusal:
+        """An object without the set's label: absent, or made by somebody else."""
+        change = Change(key, "created", self.wanted[key], self.path(key), hand_over=self.given_once(key))
+        try:
+            answer = self.dry_run(change)
+        except ApiError as error:
+            if waits_for(error, self.wanted):
+                return dataclasses.replace(change, verified=False)
+            live = self.client.find(change.path)
+            if live:
+                return self.compared(key, live)
+            if missing_namespace(error):
+                return Refusal(
+                    key, f"its namespace {missing_namespace(error)} does not exist and is not an object of the set"
+                )
+            raise
+        if answer.created:
+            return dataclasses.replace(change, after=answer.body)
+        return self.compared(key, self.client.get(change.path))
+
+    def compared(self, key: Key, live: Object) -> Change | Refusal:
+        """An object that exists: unchanged, configured or replaced."""
+        for _attempt in range(SNAPSHOTS):
+            found = self.compared_once(key, live)
+            if isinstance(found, Refusal) or not found.after or version(found.after) in (None, version(live)):
+                return found
+            # Somebody, often a controller, wrote the object between the LIST and the dry run: theirs would look ours.
+            newer = self.client.find(found.path)
+            if newer is None:
+                return self.unseen(key)
+            live = newer
+        return found
+
+    def compared_once(self, key: Key, live: Object) -> Change | Refusal:
+        """One comparison with one state of the object."""
+        given_once = self.given_once(key)
+        wanted = self.wanted[key]
+        if key.kind == "Job" and condition(live, "Failed").get("status") == "True" and may_be_replaced(wanted):
+            # It would never run again by itself.
+            return Change(key, "replaced", wanted, self.path(key), before=live, after=wanted)
+        for path in given_once:
+            wanted = without(wanted, path)
+        change = Change(key, "unchanged", wanted, self.path(key), before=live, after=live)
+        change.hand_over = tuple(path for path in given_once if owned_alone(live, path, self.manager))
+        if not change.hand_over and matches(wanted, live, self.manager):
+            return change
+        refusal = self.settle(change, live)
+        return refusal or self.dry_run_of_change(change, live)
+
+    def settle(self, change: Change, live: Object) -> Refusal | None:
+        """Decide about the fields that others own."""
+        owner = meta_of(live, "labels").get(SET_LABEL)
+        if owner and owner != self.options.set_id.label and not self.options.force_conflicts:
+            return Refusal(
+                change.key, f"it belongs to the set {owner}: remove it there first, or set force_conflicts to true"
+            )
+        rivals = []
+        for contest in contests(change.wanted, live, self.manager):
+            if is_controllers(contest, self.options.controllers) and not self.unscaled(contest, change.key):
+                change.wanted = without(change.wanted, contest.path)
+                change.left = (*change.left, contest)
+            elif is_rival(contest) and not self.options.force_conflicts:
+                rivals.append(contest)
+            else:
+                change.force = True
+        return Refusal(change.key, conflict_text(rivals)) if rivals else None
+
+    def unscaled(self, contest: Contest, key: Key) -> bool:
+        """Whether the replicas were set by an autoscaler that is no longer there."""
+        if not is_scaled(contest):
+            return False
+        path = self.resources.find("autoscaling/v2", "HorizontalPodAutoscaler").path(key.namespace)
+        scalers = (self.client.find(path) or {}).get("items") or []
+        targets = [(item.get("spec") or {}).get("scaleTargetRef") or {} for item in scalers]
+        return not any((target.get("kind"), target.get("name")) == (key.kind, key.name) for target in targets)
+
+    def dry_run_of_change(self, change: Change, live: Object) -> Change | Refusal:
+        """Ask the server what a change comes to."""
+        try:
+            change.after = self.dry_run(change).body
+        except ApiError as error:
+            if error.conflicts and not change.force:
+                return self.conflicting(change, live, error)
+            if is_immutable(error):
+                return self.replacement(change, error)
+            if waits_for(error, self.wanted):
+                change.action, change.verified, change.after = "configured", False, None
+                return change
+            raise
+        if not diff.equal(live, change.after) or not self.same_fields(live, change.after):
+            change.action = "configured"
+        return change
+
+    def conflicting(self, change: Change, live: Object, error: ApiError) -> Change | Refusal:
+        """A conflict that only the server saw: changes by hand are set right, other tools are named."""
+        rivals = [item for item in error.conflicts if item.operation == "Apply" or CONTROLLER.search(item.manager)]
+        if rivals and not self.options.force_conflicts:
+            names = ", ".join(map(str, rivals))
+            return Refusal(
+                change.key, f"conflict with {names}: agree on one value, or set force_conflicts to true to win"
+            )
+        change.force = True
+        return self.dry_run_of_change(change, live)
+
+    def same_fields(self, live: Object, after: Object) -> bool:
+        """Whether the set owns the same fields before and after."""
+        one, other = applied_entry(live, self.manager), applied_entry(after, self.manager)
+        return bool(one and other and one.get("fieldsV1") == other.get("fieldsV1"))
+
+    def replacement(self, change: Change, error: ApiError) -> Change | Refusal:
+        """A change of an immutable field."""
+        holds_data = change.key.is_namespace or (change.key.is_claim and not self.options.remove_claims)
+        if holds_data:
+            return Refusal(change.key, f"an immutable field would change, and it holds data: {error.message}")
+        if not may_be_replaced(self.wanted[change.key]):
+            return Refusal(
+                change.key,
+                f"an immutable field would change: {error.message}. Take the change back, remove the object first, or "
+                'allow its replacement by the annotation mlops.platform/replace: "true"',
+            )
+        change.action, change.wanted, change.after = "replaced", self.wanted[change.key], self.wanted[change.key]
+        change.hand_over = self.given_once(change.key)
+        return change
+
+    def given_once(self, key: Key) -> tuple[Path, ...]:
+        """The fields of an object that are given at creation only."""
+        return tuple(
+            item.path
+            for item in self.options.not_owned
+            if (item.kind, item.name) == (key.kind, key.name) and key.namespace in ("", item.namespace)
+        )
+
+    def dry_run(self, change: Change) -> t.Any:
+        """The server's answer to an apply that changes nothing."""
+        return apply(self.client, change, self.manager, dry_run=True)
+
+
+def apply(client: Client, change: Change, manager: str, dry_run: bool = False) -> t.Any:
+    """Server-side apply of one object."""
+    query: dict[str, str | bool] = {"fieldManager": manager, "force": change.force, "fieldValidation": "Strict"}
+    if dry_run:
+        query["dryRun"] = "All"
+    return client.request("PATCH", change.path, query, change.wanted, APPLY)

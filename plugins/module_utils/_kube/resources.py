@@ -1,0 +1,139 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""Kinds and their paths. Well-known kinds cost no request; others are looked up once."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .client import Client
+from .errors import UnknownKindError
+from .package import versions_of
+
+
+class Resource(t.NamedTuple):
+    """A kind of the API."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core kinds."""
+        return group_of(self.api_version)
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """The path of one object, of a namespace's objects or of all."""
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.api_version}"
+        middle = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{middle}/{self.plural}" + (f"/{name}" if name else "")
+
+
+def group_of(api_version: str) -> str:
+    """The API group of an apiVersion."""
+    return api_version.rpartition("/")[0]
+
+
+def _table(text: str, namespaced: bool) -> dict[tuple[str, str], Resource]:
+    found = {}
+    for line in text.split("\n"):
+        api_version, _, kinds = line.strip().partition(": ")
+        for pair in kinds.split():
+            kind, _, plural = pair.partition("=")
+            found[(api_version, kind)] = Resource(api_version, kind, plural or f"{kind.lower()}s", namespaced)
+    return found
+
+
+KNOWN = {
+    **_table(
+        """v1: ConfigMap Secret Service ServiceAccount Pod PersistentVolumeClaim Event ReplicationController
+        v1: Endpoints=endpoints LimitRange ResourceQuota PodTemplate
+        apps/v1: Deployment StatefulSet DaemonSet ReplicaSet
+        batch/v1: Job CronJob
+        autoscaling/v2: HorizontalPodAutoscaler
+        policy/v1: PodDisruptionBudget
+        networking.k8s.io/v1: NetworkPolicy=networkpolicies Ingress=ingresses
+        rbac.authorization.k8s.io/v1: Role RoleBinding
+        coordination.k8s.io/v1: Lease
+        discovery.k8s.io/v1: EndpointSlice""",
+        namespaced=True,
+    ),
+    **_table(
+        """v1: Namespace Node PersistentVolume
+        storage.k8s.io/v1: StorageClass=storageclasses CSIDriver CSINode
+        rbac.authorization.k8s.io/v1: ClusterRole ClusterRoleBinding
+        networking.k8s.io/v1: IngressClass=ingressclasses
+        node.k8s.io/v1: RuntimeClass=runtimeclasses
+        scheduling.k8s.io/v1: PriorityClass=priorityclasses
+        apiextensions.k8s.io/v1: CustomResourceDefinition
+        apiregistration.k8s.io/v1: APIService
+        admissionregistration.k8s.io/v1: ValidatingWebhookConfiguration MutatingWebhookConfiguration
+        admissionregistration.k8s.io/v1: ValidatingAdmissionPolicy=validatingadmissionpolicies
+        admissionregistration.k8s.io/v1: ValidatingAdmissionPolicyBinding""",
+        namespaced=False,
+    ),
+}
+NAMESPACE = KNOWN["v1", "Namespace"]
+CONFIG_MAP = KNOWN["v1", "ConfigMap"]
+CRD = KNOWN["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
+POD = KNOWN["v1", "Pod"]
+EVENT = KNOWN["v1", "Event"]
+
+
+class Resources:
+    """Finds kinds: in the table, in the set's own CRDs, or on the server."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.known = dict(KNOWN)
+        self._asked: dict[str, list[Resource]] = {}
+        self._lock = threading.Lock()
+
+    def learn(self, crd: t.Mapping[str, t.Any]) -> None:
+        """Take the kinds of a CRD that the set brings along."""
+        spec = crd.get("spec") or {}
+        names = spec.get("names") or {}
+        for version in spec.get("versions") or []:
+            found = Resource(
+                f"{spec.get('group')}/{version.get('name')}",
+                str(names.get("kind")),
+                str(names.get("plural")),
+                spec.get("scope") == "Namespaced",
+            )
+            self.known[found.api_version, found.kind] = found
+
+    def find(self, api_version: str, kind: str) -> Resource:
+        """The kind, or UnknownKindError."""
+        found = self.known.get((api_version, kind))
+        if found:
+            return found
+        for resource in self._served(api_version):
+            if resource.kind == kind:
+                self.known[api_version, kind] = resource
+                return resource
+        raise UnknownKindError(f"unknown kind {kind} in {api_version}")
+
+    def elsewhere(self, kind: str) -> str:
+        """Where else the server has a kind, for a message."""
+        versions = versions_of(self.client.transport.connection, kind)
+        if versions:
+            return f"{kind} is in {', '.join(versions)} on this server: correct apiVersion"
+        return "neither the server nor a CRD of the set has it: correct kind and apiVersion, or add its CRD"
+
+    def _served(self, api_version: str) -> list[Resource]:
+        """The kinds of a group version on the server, asked for once."""
+        with self._lock:
+            if api_version not in self._asked:
+                root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+                body = self.client.find(root) or {}
+                self._asked[api_version] = [
+                    Resource(api_version, item["kind"], item["name"], bool(item.get("namespaced")))
+                    for item in body.get("resources") or []
+                    if "/" not in item["name"]
+                ]
+            return self._asked[api_version]

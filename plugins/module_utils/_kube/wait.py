@@ -1,0 +1,216 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""Waiting until a set is ready: by watch, and no longer than there is hope."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from .client import Client
+from .diagnose import Diagnosis, diagnose
+from .errors import ApiError, KubeError
+from .objects import SET_LABEL, Key, Object, SetId
+from .ready import FAILED, is_watched, unready
+from .remove import delete, doomed
+from .resources import EVENT, POD, Resource, Resources
+from .sick import MOUNT_EVENTS, all_probed, belongs, containers, is_stuck, sickness
+from .watch import Event, Watch, remaining
+
+PODS, EVENTS = "pods", "events"
+STEP = 0.5  # how often the clock is looked at
+SETTLE = 5.0  # how long a workload must stay ready when nothing probes its containers: kubelets see a crash late
+
+
+@dataclasses.dataclass
+class Patience:
+    """How long to wait, and how long a pod may look sick."""
+
+    timeout: float
+    grace: float
+
+
+class NotReadyError(KubeError):
+    """The set did not become ready."""
+
+
+class Waiter:
+    """Follows what is not ready yet. Its state changes with the events, its decisions are pure functions."""
+
+    def __init__(
+        self, client: Client, resources: Resources, set_id: SetId, patience: Patience, progress: t.Callable[[str], None]
+    ) -> None:
+        self.client = client
+        self.resources = resources
+        self.set_id = set_id
+        self.patience = patience
+        self.progress = progress
+        self.pending: dict[Key, Object] = {}
+        self.reasons: dict[Key, str] = {}
+        self.pods: dict[tuple[str, str], Object] = {}
+        self.mounts: dict[tuple[str, str], str] = {}
+        self.sick_since: dict[str, float] = {}
+        self.ready_since: dict[Key, float] = {}
+
+    def wait(self, objects: t.Mapping[Key, Object]) -> None:
+        """Return when all objects are ready, else raise NotReadyError with the diagnosis."""
+        self.pending = {key: obj for key, obj in objects.items() if is_watched(obj) and self.not_ready(key, obj)}
+        if not self.pending:
+            return
+        deadline = time.monotonic() + self.patience.timeout
+        with Watch(self.client) as watch:
+            self.follow(watch)
+            while self.pending:
+                event = watch.next(min(STEP, remaining(deadline)))
+                if event:
+                    self.take(event)
+                self.settle(time.monotonic())
+                hopeless = self.hopeless(time.monotonic())
+                if hopeless:
+                    raise self.failure("cannot become ready", [hopeless])
+                if remaining(deadline) <= 0:
+                    raise self.failure(f"is not ready after {self.patience.timeout:g} s", list(self.pending))
+
+    def failure(self, what: str, keys: list[Key]) -> NotReadyError:
+        """The error with everything that helps to understand it."""
+        found: list[Diagnosis] = [
+            Diagnosis(key, self.reasons.get(key, ""), self.pending[key], self.pods_of(key)) for key in keys[:5]
+        ]
+        text = "\n".join(diagnose(self.client, item) for item in found)
+        more = f"\nand {len(keys) - 5} more: {', '.join(map(str, keys[5:]))}" if len(keys) > 5 else ""
+        return NotReadyError(f"the set {self.set_id.name} {what}:\n{text}{more}")
+
+    def not_ready(self, key: Key, obj: Object) -> bool:
+        """Whether the object is not ready; the reason is kept and shown when it changes."""
+        reason = unready(obj)
+        if reason and key.kind == "PersistentVolumeClaim" and self.waits_for_pod(obj):
+            reason = ""
+        if reason != self.reasons.get(key, ""):
+            self.progress(f"{key}: {reason or 'ready'}")
+        self.reasons[key] = reason
+        return bool(reason)
+
+    def waits_for_pod(self, claim: Object) -> bool:
+        """Whether a claim is bound only when a pod uses it."""
+        name = (claim.get("spec") or {}).get("storageClassName")
+        if not name or (claim.get("status") or {}).get("phase") != "Pending":
+            return False
+        path = self.resources.find("storage.k8s.io/v1", "StorageClass").path(None, name)
+        try:
+            found = self.client.find(path)
+        except ApiError:
+            return False
+        return bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer"
+
+    def follow(self, watch: Watch) -> None:
+        """Watch the kinds that are not ready, and the pods and warnings of their namespaces."""
+        streams = {
+            (self.resources.find(obj["apiVersion"], key.kind), key.namespace) for key, obj in self.pending.items()
+        }
+        labelled = {"labelSelector": f"{SET_LABEL}={self.set_id.label}"}
+        for resource, namespace in streams:
+            query = {} if resource.kind == "Namespace" else labelled
+            watch.follow((resource, namespace), resource.path(namespace), query)
+        for namespace in {namespace for _resource, namespace in streams if namespace}:
+            watch.follow((PODS, namespace), POD.path(namespace), {})
+            watch.follow(
+                (EVENTS, namespace), EVENT.path(namespace), {"fieldSelector": "type=Warning,involvedObject.kind=Pod"}
+            )
+
+    def take(self, event: Event) -> None:
+        """Learn from one event."""
+        stream = t.cast("tuple[t.Any, str]", event.stream)
+        if event.type == "FAILED":
+            # Without the right to see pods and events the wait goes on, only the diagnosis is poorer.
+            if stream[0] in (PODS, EVENTS):
+                return
+            raise event.object
+        found = (event.object.get("items") or []) if event.type == "LISTED" else [event.object]
+        for obj in found:
+            self.learn(stream[0], obj, event.type == "DELETED")
+        if event.type == "LISTED" and isinstance(stream[0], Resource):
+            self.miss(stream[0], stream[1], {obj["metadata"]["name"] for obj in found})
+
+    def learn(self, source: t.Any, obj: Object, gone: bool) -> None:
+        """Learn from one object of an event."""
+        meta = obj["metadata"]
+        name = (meta.get("namespace") or "", meta["name"])
+        if source == EVENTS:
+            if obj.get("reason") in MOUNT_EVENTS:
+                self.mounts[name[0], obj["involvedObject"]["name"]] = obj.get("message", "")
+        elif source == PODS:
+            pod = {"apiVersion": POD.api_version, "kind": POD.kind, **obj}
+            self.pods.pop(name, None) if gone else self.pods.update({name: pod})
+        elif isinstance(source, Resource):
+            key = Key(source.group, source.kind, *name)
+            full = {"apiVersion": source.api_version, "kind": source.kind, **obj}
+            if key in self.pending and gone:
+                self.lose(key)
+            elif key in self.pending:
+                self.pending[key] = full
+                if self.not_ready(key, full):
+                    self.ready_since.pop(key, None)
+                else:
+                    self.ready_since.setdefault(key, time.monotonic())
+
+    def miss(self, resource: Resource, namespace: str, names: set[str]) -> None:
+        """Notice what a LIST no longer has."""
+        for key in self.pending:
+            if (key.group, key.kind, key.namespace) == (
+                resource.group,
+                resource.kind,
+                namespace,
+            ) and key.name not in names:
+                self.lose(key)
+
+    def lose(self, key: Key) -> None:
+        """Somebody removed an object that is waited for."""
+        self.reasons[key] = f"{FAILED}somebody removed it, or took the label of the set from it"
+
+    def settle(self, now: float) -> None:
+        """Let go of what is ready. A container without a probe counts as ready even if it crashes a moment later."""
+        for key, since in list(self.ready_since.items()):
+            restarted = any(item.get("restartCount") for pod in self.pods_of(key) for item in containers(pod))
+            needed = SETTLE + (self.patience.grace if restarted else 0)
+            if now - since >= needed or all_probed(self.pending[key]):
+                del self.pending[key], self.ready_since[key]
+
+    def pods_of(self, key: Key) -> list[Object]:
+        """The pods of a workload that is waited for."""
+        return [pod for pod in self.pods.values() if belongs(pod, key, self.pending[key])]
+
+    def hopeless(self, now: float) -> Key | None:
+        """The first object that cannot become ready, if there is one."""
+        for key in list(self.pending):
+            if self.reasons.get(key, "").startswith(FAILED):
+                return key
+            for pod in self.pods_of(key):
+                if self.sick_too_long(pod, now) and not self.unstick(pod, key):
+                    return key
+        return None
+
+    def sick_too_long(self, pod: Object, now: float) -> bool:
+        """Whether a pod looks sick for longer than the grace."""
+        meta = pod["metadata"]
+        why = sickness(pod, self.mounts.get((meta.get("namespace", ""), meta["name"]), ""))
+        if not why:
+            # A crashing container runs for a moment between two crashes: only a ready pod is well again.
+            if not unready(pod) or not any(item.get("restartCount") for item in containers(pod)):
+                self.sick_since.pop(meta["uid"], None)
+            return False
+        if meta["uid"] not in self.sick_since:
+            self.progress(f"Pod {meta.get('namespace')}/{meta['name']}: {why}")
+        return now - self.sick_since.setdefault(meta["uid"], now) >= self.patience.grace
+
+    def unstick(self, pod: Object, key: Key) -> bool:
+        """Remove a sick pod of an old revision: a StatefulSet waits for it for ever."""
+        if not is_stuck(pod, self.pending[key]):
+            return False
+        meta = pod["metadata"]
+        self.progress(f"Pod {meta['namespace']}/{meta['name']}: removed, its old revision holds the update of {key}")
+        delete(self.client, doomed(POD.path(meta["namespace"], meta["name"]), pod))
+        self.pods.pop((meta["namespace"], meta["name"]), None)
+        return True

@@ -1,0 +1,55 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""Versions of models in MLflow's registry."""
+
+from __future__ import annotations
+
+import http.client
+import typing as t
+
+from .._ray.contract import TAG
+from .._ray.model import Reference
+from . import MlflowError
+from .client import Client, Json, RefusedError
+
+
+class Found(t.NamedTuple):
+    """One version of a registered model, and the environment that it was made in, if it says so."""
+
+    name: str
+    version: str
+    env_id: str | None
+
+
+def find(client: Client, meant: Reference) -> Found:
+    """The version that is meant; MlflowError when there is none."""
+    try:
+        version = _asked(client, meant)
+    except RefusedError as error:
+        if error.status == http.client.NOT_FOUND:
+            raise MlflowError(f"model: {_shown(meant)} is not in MLflow's registry: {error}") from error
+        raise
+    tags = {tag.get("key"): tag.get("value") for tag in version.get("tags") or []}
+    return Found(meant.name, str(version["version"]), tags.get(TAG))
+
+
+def _asked(client: Client, meant: Reference) -> Json:
+    if meant.alias:
+        return t.cast(
+            "Json", client.call("GET", "registered-models/alias", name=meant.name, alias=meant.alias)["model_version"]
+        )
+    if meant.version:
+        found = client.call("GET", "model-versions/get", name=meant.name, version=meant.version)
+        return t.cast("Json", found["model_version"])
+    name = meant.name.replace("'", "\\'")
+    order = {"filter": f"name = '{name}'", "max_results": 1, "order_by": "version_number DESC"}
+    newest = client.call("GET", "model-versions/search", **order).get("model_versions") or []
+    if not newest:
+        raise MlflowError(f"model: {meant.name} has no version in MLflow's registry; log one with mlops.log_model")
+    return t.cast("Json", newest[0])
+
+
+def _shown(meant: Reference) -> str:
+    return meant.name + (f"@{meant.alias}" if meant.alias else f"/{meant.version}" if meant.version else "")

@@ -1,0 +1,130 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""Make one application of a RayService as wanted, wait until it runs, and put back what was there when it does not.
+
+done = deploy(Service(kube, "mlops", "ray"), {"name": "iris", "import_path": "...", "deployments": [...]})
+done = undeploy(Service(kube, "mlops", "ray"), "iris")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from . import ConflictError, DeployError, RayError, application, serve_config, state
+from .serve_config import Entry
+from .service import Service
+from .wait import Wait
+
+ATTEMPTS = 20  # of a write that collides with another one
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to go about it; a timeout of 0 does not wait."""
+
+    timeout: float = 300
+    restore: bool = True
+    dry_run: bool = False
+    built_in: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What was done: the application in the configuration before and after, and how it does now."""
+
+    changed: bool
+    before: Entry | None
+    after: Entry | None
+    state: state.State = state.NONE
+    seconds: float = 0.0
+
+
+class Written(t.NamedTuple):
+    """A write, or none where nothing differs: the objects before and after it, and the application in both."""
+
+    seen: state.Object
+    now: state.Object
+    before: Entry | None
+    after: Entry | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was something to write."""
+        return self.before != self.after
+
+
+def deploy(service: Service, entry: Entry, options: Options | None = None) -> Done:
+    """Make the application as given; the others stay as they are."""
+    chosen = options or Options()
+
+    def wanted(seen: state.Object, config: serve_config.Config) -> Entry:
+        others = [other for other in serve_config.entries(config) if other.get("name") != entry.get("name")]
+        return application.checked(entry, others, state.workers(seen), chosen.built_in)
+
+    return _make(service, str(entry.get("name")), wanted, chosen)
+
+
+def undeploy(service: Service, name: str, options: Options | None = None) -> Done:
+    """Remove the application; the others stay as they are."""
+    chosen = options or Options()
+    if name == application.BUILT_IN and not chosen.built_in:
+        raise RayError(f"name: {name!r} is the platform's own application; it is removed with the service only")
+    return _make(service, name, lambda _seen, _config: None, chosen)
+
+
+Wanted = t.Callable[[state.Object, serve_config.Config], t.Optional[Entry]]
+
+
+def _make(service: Service, name: str, wanted: Wanted, options: Options) -> Done:
+    started = time.monotonic()
+    refused_before = service.complaints() if not options.dry_run else {}
+    written = _write(service, name, wanted, options.dry_run)
+    done = Done(written.changed, written.before, written.after)
+    if options.dry_run or options.timeout <= 0:
+        return done
+    waiting = Wait(service, name, refused_before, started + options.timeout)
+    try:
+        found = waiting.until(written.now, present=written.after is not None, updated=_was_known(written, name))
+    except DeployError as error:
+        raise DeployError(f"{error}{_put_back(service, name, written, options)}") from error
+    return dataclasses.replace(done, state=found, seconds=round(time.monotonic() - started, 1))
+
+
+def _was_known(written: Written, name: str) -> bool:
+    """Whether the operator's report may still be about an application of that name from before the write."""
+    return written.changed and (written.before is not None or name in state.states(written.seen))
+
+
+def _write(service: Service, name: str, wanted: Wanted, dry_run: bool) -> Written:
+    """Change the one entry, again from the start when somebody else was faster."""
+    for _attempt in range(ATTEMPTS):
+        seen = service.read()
+        config = serve_config.parse((seen.get("spec") or {}).get("serveConfigV2") or "")
+        before, after = serve_config.find(config, name), wanted(seen, config)
+        if before == after or dry_run:
+            return Written(seen, seen, before, after)
+        try:
+            text = serve_config.dump(serve_config.with_entry(config, name, after))
+            return Written(seen, service.write(seen, text), before, after)
+        except ConflictError:
+            continue
+    raise RayError(f"{name}: the RayService was changed by others {ATTEMPTS} times meanwhile; try again")
+
+
+def _put_back(service: Service, name: str, written: Written, options: Options) -> str:
+    """Undo the write, so that one application's fault is not in the way of the others; what was done, in words."""
+    if not options.restore or not written.changed:
+        return ""
+
+    def wanted(_seen: state.Object, config: serve_config.Config) -> Entry | None:
+        current = serve_config.find(config, name)
+        return written.before if current == written.after else current
+
+    _write(service, name, wanted, dry_run=False)
+    if written.before is None:
+        return "\nThe application was taken out of the RayService again."
+    return "\nThe application's configuration of before was put back."

@@ -1,0 +1,67 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""A registered model as an application: which version is meant, and the entry of the Serve configuration for it."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from . import RayError
+from .serve_config import Entry
+
+IMPORT_PATH = "mlops_serving.app:build"
+DEPLOYMENT = "Model"  # the name of the deployment class behind IMPORT_PATH
+REFERENCE = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:/(?P<version>[1-9][0-9]*)|@(?P<alias>[^/@:]+))?")
+
+
+class Reference(t.NamedTuple):
+    """A registered model by version or alias; with neither, its newest version is meant."""
+
+    name: str
+    version: str | None = None
+    alias: str | None = None
+
+
+def reference(text: str) -> Reference:
+    """The model that a user means by iris, iris/3, iris@champion, or the same behind models:/."""
+    match = REFERENCE.fullmatch(text)
+    if match is None:
+        raise RayError(f"model: {text!r} is not of the form name, name/version or name@alias; correct it")
+    return Reference(match["name"], match["version"], match["alias"])
+
+
+def uri(name: str, version: str | int) -> str:
+    """The address of one version. Deployed is always a version: an alias may move while replicas come and go."""
+    return f"models:/{name}/{version}"
+
+
+def application_name(model: str) -> str:
+    """A name for the application of a model, made of characters that a name and a route may have."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", model).strip("-_")[:63].rstrip("-_")
+
+
+def entry(name: str, model_uri: str, resources: Entry, batching: Entry | None = None, **fields: t.Any) -> Entry:
+    """The application that serves a model; ``resources`` and further fields as in ``code_entry``."""
+    arguments = {"model_uri": model_uri, **({"batching": batching} if batching else {})}
+    return code_entry(name, IMPORT_PATH, resources, DEPLOYMENT, args=arguments, **fields)
+
+
+def code_entry(name: str, import_path: str, resources: Entry, deployment: str, **fields: t.Any) -> Entry:
+    """An application of code of one's own. ``resources``: replicas, cpus, gpus, memory, max_ongoing_requests."""
+    known = ("replicas", "cpus", "gpus", "memory", "max_ongoing_requests", "max_replicas_per_node")
+    for field in resources:
+        if field not in known:
+            raise RayError(f"{field}: there is no such field; known are {', '.join(known)}")
+    asked = {"num_cpus": "cpus", "num_gpus": "gpus", "memory": "memory"}
+    actor = {theirs: resources[ours] for theirs, ours in asked.items() if resources.get(ours) is not None}
+    options = {"name": deployment, "num_replicas": resources.get("replicas", 1)}
+    for field in ("max_ongoing_requests", "max_replicas_per_node"):
+        if resources.get(field) is not None:
+            options[field] = resources[field]
+    if actor:
+        options["ray_actor_options"] = actor
+    given = {field: value for field, value in fields.items() if value is not None}
+    return {"name": name, "import_path": import_path, **given, "deployments": [options]}

@@ -1,0 +1,104 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""What the modules about Ray have in common: the collection's client in the form that the shared code takes."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import http.client
+import json
+import typing as t
+from urllib.parse import urlencode
+
+from ._kube.client import Client
+from ._kube.connection import argument_spec as kube_argument_spec
+from ._kube.errors import ApiError, KubeError
+from ._ray import ConflictError, RayError
+from ._ray.service import Query
+from ._ray.state import Object
+from ._tunnel import client_for
+
+Params = t.Mapping[str, t.Any]
+HIDDEN, HIDDEN_CHANGED = "(hidden)", "(hidden, another one)"
+
+
+def argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Which RayService, and how to reach its cluster."""
+    return {
+        **kube_argument_spec(),
+        "namespace": {"type": "str", "default": "mlops"},
+        "service": {"type": "str", "default": "ray"},
+    }
+
+
+class KubeOf:
+    """The client as _ray.service.Kube describes it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def get(self, path: str, query: Query) -> Object | None:
+        """The body of a GET; None where nothing is there or it may not be read."""
+        try:
+            return t.cast("Object", self.client.get(path, query))
+        except ApiError as error:
+            if error.not_found or (error.status == 403 and path.endswith("/events")):
+                return None
+            raise RayError(str(error)) from error
+        except KubeError as error:
+            raise RayError(str(error)) from error
+
+    def patch(self, path: str, query: Query, body: Object) -> Object:
+        """The object after a merge patch; ConflictError when its resourceVersion is another."""
+        try:
+            answer = self.client.request("PATCH", path, query, body, "application/merge-patch+json")
+            return t.cast("Object", answer.body)
+        except ApiError as error:
+            raise (ConflictError if error.status == 409 else RayError)(str(error)) from error
+        except KubeError as error:
+            raise RayError(str(error)) from error
+
+    def watch(self, path: str, query: Query, seconds: float) -> t.Iterator[Object]:
+        """The changed objects of a collection, for some seconds at most."""
+        full = {**query, "watch": "true", "timeoutSeconds": max(1, round(seconds))}
+        connection = self.client.transport.open(timeout=seconds + 30)
+        try:
+            target = f"{self.client.transport.prefix}{path}?{urlencode(full)}"
+            connection.request("GET", target, None, self.client.headers())
+            answer = connection.getresponse()
+            while answer.status == 200 and (line := answer.readline()).endswith(b"\n"):
+                event = json.loads(line)
+                if event.get("type") in ("ADDED", "MODIFIED"):
+                    yield event["object"]
+        except (OSError, http.client.HTTPException):
+            return  # the caller reads the object anew
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def kube_of(params: Params) -> t.Iterator[KubeOf]:
+    """A client for the connection options of a module."""
+    try:
+        with client_for(params) as client:
+            yield KubeOf(client)
+    except KubeError as error:
+        raise RayError(str(error)) from error
+
+
+def masked(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
+    """Both sides of a diff, with the values of environment variables hidden: they may be secrets."""
+    left, right = copy.deepcopy(before), copy.deepcopy(after)
+    for name, value in list(_variables(right).items()):
+        _variables(right)[name] = HIDDEN if _variables(left).get(name, value) == value else HIDDEN_CHANGED
+    for name in _variables(left):
+        _variables(left)[name] = HIDDEN
+    return left, right
+
+
+def _variables(entry: t.Any) -> dict[str, t.Any]:
+    found = ((entry or {}).get("runtime_env") or {}).get("env_vars")
+    return found if isinstance(found, dict) else {}

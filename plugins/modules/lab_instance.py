@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_instance
+short_description: Record a lab instance and compute its layout
+version_added: 0.1.0
+description:
+  - Keeps one small record for each lab instance of this machine, so that two checkouts do not take each other's lab,
+    and so that a cluster keeps its addresses.
+  - Returns names, folders and addresses of the instance for the other lab roles.
+author: [The mlops.platform maintainers (@mlops-platform)]
+attributes:
+  check_mode: {support: full, description: Nothing is written in check mode.}
+  diff_mode: {support: full, description: The record before and after.}
+options:
+  name:
+    description: The instance's name; 1 to 16 lower-case letters and digits.
+    type: str
+    required: true
+  clusters:
+    description: Clusters that the instance has to have. Those of the record stay; a new instance gets C(desa01).
+    type: list
+    elements: str
+    default: []
+  checkout:
+    description: Absolute path of the checkout that owns the instance.
+    type: path
+    required: true
+  subnet:
+    description: The instance's private /16; chosen by the name when not given; fixed while the instance lives.
+    type: str
+  cache_dir:
+    description: Folder of built binaries and images, shared by all instances.
+    type: path
+    default: /var/cache/mlops-lab
+  record_dir:
+    description: Folder of the records, one file an instance.
+    type: path
+    default: /var/lib/mlops-lab
+  forget:
+    description: Clusters to take out of the record, after they were removed.
+    type: list
+    elements: str
+    default: []
+  state:
+    description: Whether the record exists. V(absent) forgets the whole instance.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Record the instance
+  mlops.platform.lab_instance:
+    name: mlops
+    clusters: [desa01]
+    checkout: "{{ playbook_dir | dirname }}"
+  register: lab_instance
+"""
+
+RETURN = r"""
+lab:
+  description: Names, folders and addresses of the instance, with one entry for each cluster.
+  returned: always
+  type: dict
+"""
+
+import json
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, files
+from ansible_collections.mlops.platform.plugins.module_utils._lab import layout as lab
+
+Record = dict[str, t.Any]
+
+
+def read_record(path: str) -> Record | None:
+    content = files.read(path)
+    return None if content is None else t.cast("Record", json.loads(content))
+
+
+def check_owner(record: Record | None, name: str, checkout: str) -> None:
+    """Refuse an instance that another checkout started, while that checkout still exists."""
+    if record and record["checkout"] != checkout and os.path.isdir(record["checkout"]):
+        raise LabError(
+            f"the lab instance {name!r} was started from another checkout, {record['checkout']}: "
+            f"use that one, run 'make down LAB_NAME={name}' there, or choose another LAB_NAME here"
+        )
+
+
+def check_checkout(name: str, checkout: str) -> None:
+    """Refuse a second instance from one checkout: its kubeconfigs would overwrite those of the first."""
+    content = files.read(f"{checkout}/.lab/lab.json")
+    present = json.loads(content)["name"] if content else name
+    if present != name:
+        raise LabError(
+            f"this checkout holds the lab instance {present!r}: run 'make down LAB_NAME={present}' first, "
+            f"or start {name!r} from another checkout"
+        )
+
+
+def wanted_record(record: Record | None, params: t.Mapping[str, t.Any]) -> Record:
+    """The record as it has to be. Raises LabError for values that cannot be used."""
+    lab.check_name(params["name"])
+    lab.check_clusters(params["clusters"])
+    known = record["subnet"] if record else None
+    subnet = params["subnet"] or known or lab.default_subnet(params["name"])
+    lab.check_subnet(subnet)
+    if known and subnet != known:
+        raise LabError(f"LAB_SUBNET={subnet} differs from the running instance's {known}: run 'make down' first")
+    taken = record["clusters"] if record else {}
+    slots = lab.assign_slots(taken, params["clusters"] or ([] if taken else [lab.DEFAULT_CLUSTER]))
+    kept = {name: slot for name, slot in slots.items() if name not in params["forget"]}
+    return {"checkout": params["checkout"], "subnet": subnet, "clusters": kept}
+
+
+def host_routes(module: AnsibleModule) -> list[tuple[str, str]]:
+    _rc, out, _err = module.run_command(["ip", "-json", "-4", "route", "show", "table", "all"], check_rc=True)
+    routes = [(route["dst"], route.get("dev", "?")) for route in json.loads(out or "[]")]
+    return [route for route in routes if route[1] != "lo"]
+
+
+def check_free(module: AnsibleModule, record: Record) -> None:
+    bridge = f"lb{lab.instance_id(module.params['name'])}"
+    clash = lab.overlapping(record["subnet"], host_routes(module), own=(bridge,))
+    if clash:
+        raise LabError(
+            f"the lab's subnet {record['subnet']} is in use on this machine ({clash}): "
+            "give another by LAB_SUBNET=10.x.0.0/16"
+        )
+
+
+def write_record(path: str, record: Record | None) -> None:
+    if record is None:
+        os.unlink(path)
+        return
+    files.write(path, json.dumps(record, indent=1, sort_keys=True).encode())
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    params = module.params
+    path = os.path.join(params["record_dir"], f"{params['name']}.json")
+    before = read_record(path)
+    check_owner(before, params["name"], params["checkout"])
+    check_checkout(params["name"], params["checkout"])
+    wanted = wanted_record(before, params)
+    after = wanted if params["state"] == "present" else None
+    if after:
+        check_free(module, after)
+    changed = before != after
+    if changed and not module.check_mode:
+        write_record(path, after)
+    arguments = (params["name"], wanted["subnet"], wanted["clusters"], params["checkout"], params["cache_dir"])
+    return {"changed": changed, "lab": lab.layout(*arguments), "diff": {"before": before or {}, "after": after or {}}}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "clusters": {"type": "list", "elements": "str", "default": []},
+            "checkout": {"type": "path", "required": True},
+            "subnet": {"type": "str"},
+            "cache_dir": {"type": "path", "default": "/var/cache/mlops-lab"},
+            "record_dir": {"type": "path", "default": "/var/lib/mlops-lab"},
+            "forget": {"type": "list", "elements": "str", "default": []},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except LabError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

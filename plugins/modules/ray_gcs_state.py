@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Ray clusters that are gone left in Redis."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ray_gcs_state
+short_description: Remove what Ray clusters that are gone left in Redis
+version_added: 0.1.0
+description:
+  - A fault-tolerant Ray cluster keeps its state in Redis under keys that begin with C(RAY) and its own id. They stay
+    when the cluster is removed, and nothing reads them again.
+  - Removed are the keys of ids that no RayCluster of the Kubernetes cluster has, in whatever namespace. Use it only for
+    a Redis that no other Kubernetes cluster uses.
+options:
+  namespace:
+    description: Namespace of the Service and of O(secret).
+    type: str
+    default: mlops
+  service:
+    description: Service of Redis.
+    type: str
+    default: redis
+  port:
+    description: Port of the Service.
+    type: int
+    default: 6379
+  secret:
+    description: Secret that holds the password under the key C(password).
+    type: str
+    default: redis
+extends_documentation_fragment:
+  - mlops.platform.kube_connection
+attributes:
+  check_mode:
+    description: Nothing is removed. Without a Redis that answers there is nothing to remove.
+    support: full
+  diff_mode:
+    description: The ids, with the number of their keys.
+    support: full
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+author:
+  - The mlops.platform maintainers (@mlops-platform)
+"""
+
+EXAMPLES = r"""
+- name: Remove what old Ray clusters left in Redis
+  mlops.platform.ray_gcs_state:
+    namespace: mlops
+"""
+
+RETURN = r"""
+removed:
+  description: Number of keys by the id of the Ray cluster that is gone.
+  returned: always
+  type: dict
+  sample: {"0fb1b0e3-0a4a-4f53-a4c5-7c8f9b0d3a51": 9}
+"""
+
+import re
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import argument_spec
+from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.mlops.platform.plugins.module_utils._login import secret_values
+from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError
+from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import KubeOf, Params, kube_of
+from ansible_collections.mlops.platform.plugins.module_utils._redis import (
+    Client,
+    NotThereError,
+    RedisError,
+    connect,
+    sign_in,
+)
+
+KEY = re.compile(r"RAY([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
+CLUSTERS = "/apis/ray.io/v1/rayclusters"
+SPEC: dict[str, dict[str, t.Any]] = {
+    "namespace": {"type": "str", "default": "mlops"},
+    "service": {"type": "str", "default": "redis"},
+    "port": {"type": "int", "default": 6379},
+    "secret": {"type": "str", "default": "redis", "no_log": False},
+}
+
+
+def stale(keys: t.Iterable[str], living: t.Collection[str]) -> dict[str, list[str]]:
+    """The keys of clusters that do not live, by the cluster's id."""
+    found: dict[str, list[str]] = {}
+    for key in sorted(set(keys)):
+        match = KEY.match(key)
+        if match and match[1] not in living:
+            found.setdefault(match[1], []).append(key)
+    return found
+
+
+def all_keys(redis: Client) -> list[str]:
+    """Every key that a Ray cluster made."""
+    found: list[str] = []
+    cursor = "0"
+    while True:
+        reply = t.cast("list[t.Any]", redis.command("SCAN", cursor, "MATCH", "RAY*", "COUNT", "500"))
+        cursor = str(reply[0])
+        found += reply[1]
+        if cursor == "0":
+            return found
+
+
+def living_clusters(kube: KubeOf) -> set[str]:
+    """The ids of all RayClusters."""
+    return {item["metadata"]["uid"] for item in (kube.get(CLUSTERS, {}) or {}).get("items") or []}
+
+
+def run(params: Params, check_mode: bool, kube: KubeOf) -> dict[str, t.Any]:
+    """Remove what nobody reads any more."""
+    found: dict[str, list[str]] = {}
+    try:
+        password = secret_values(kube.client, params["namespace"], params["secret"], ["password"])[0]
+        with connect({**params, "tls": False}) as redis:
+            sign_in(redis, "default", [password])
+            found = stale(all_keys(redis), living_clusters(kube))
+            for keys in () if check_mode else found.values():
+                redis.command("UNLINK", *keys)
+    except NotThereError:
+        if not check_mode:
+            raise
+    removed = {name: len(keys) for name, keys in found.items()}
+    return {"changed": bool(found), "removed": removed, "diff": {"before": removed, "after": {}}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    try:
+        with kube_of(module.params) as kube:
+            module.exit_json(**run(module.params, module.check_mode, kube))
+    except (RayError, RedisError, KubeError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

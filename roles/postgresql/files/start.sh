@@ -1,0 +1,101 @@
+#!/bin/sh
+# Prepares the data folder and becomes the server. It runs under the lease, so nobody else uses the folder.
+set -eu
+
+: "${PGDATA:?}" "${POSTGRESQL_CONFIG:?}" "${POSTGRESQL_RUN:?}" "${POSTGRESQL_PASSWORD_FILE:?}"
+ready=$POSTGRESQL_RUN/ready
+
+say() {
+    echo "postgresql: $*" >&2
+}
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# A data folder is made beside its place and moved there when it is complete.
+make_data_folder() {
+    rm -rf "$PGDATA.new"
+    # shellcheck disable=SC2086 # the arguments are words
+    initdb --pgdata="$PGDATA.new" --username=postgres --auth=trust ${POSTGRESQL_INITDB_ARGUMENTS:-} >&2
+    rmdir "$PGDATA" 2>/dev/null || true
+    mv -T "$PGDATA.new" "$PGDATA"
+}
+
+# PostgreSQL wants to own its files; with a squashed export the server's owner is the export's, whoever the pod runs as.
+check_owner() {
+    probe=${PGDATA%/*}/.owner
+    : >"$probe"
+    owner=$(stat -c %u "$probe")
+    rm -f "$probe"
+    [ "$owner" = "$(id -u)" ] || fail "files on the volume belong to uid $owner, this server runs as uid $(id -u); nothing was changed." \
+        "Make the export's owner and anonuid, and postgresql_uid, the same"
+}
+
+check_version() {
+    found=$(cat "$PGDATA/PG_VERSION")
+    program=$(postgres --version)
+    program=${program##*(PostgreSQL) }
+    program=${program%%[!0-9]*}
+    [ "$found" = "$program" ] || fail "the data folder is of PostgreSQL $found, this image is PostgreSQL $program; nothing was changed." \
+        "To upgrade: run the role with an image of PostgreSQL $found, dump everything (pg_dumpall), stop it," \
+        "move the folder pgdata away, run the role with this image, and load the dump. See the role's README."
+}
+
+check_space() {
+    free=$(df --output=avail -BM "$PGDATA" | tail -n 1)
+    free=${free##* }
+    [ "${free%M}" -ge 64 ] || say "the volume is full: $free are left. Make space or enlarge it and its quota;" \
+        "the server stops when it cannot write, confirmed rows stay"
+}
+
+copy_certificate() {
+    umask 077
+    for name in tls.crt tls.key; do
+        cp "$POSTGRESQL_TLS/$name" "$POSTGRESQL_RUN/$name.new"
+        mv "$POSTGRESQL_RUN/$name.new" "$POSTGRESQL_RUN/$name"
+    done
+}
+
+# A renewed certificate is taken over without a restart. The file's change is not announced to a container.
+watch_certificate() {
+    while sleep 60; do
+        if ! cmp -s "$POSTGRESQL_TLS/tls.crt" "$POSTGRESQL_RUN/tls.crt"; then
+            copy_certificate && pg_ctl reload --silent --pgdata="$PGDATA" && say "took over a new certificate"
+        fi
+    done
+}
+
+# The superuser's password comes from its Secret at each start, over the local socket. It is logged by nobody.
+set_password() {
+    options="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
+    until pg_isready --quiet; do sleep 0.5; done
+    # The text in back quotes is run by psql.
+    # shellcheck disable=SC2016
+    if printf '%s\n' '\set password `cat "$POSTGRESQL_PASSWORD_FILE"`' "ALTER ROLE postgres WITH PASSWORD :'password';" |
+        PGOPTIONS=$options psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 postgres; then
+        touch "$ready"
+    else
+        say "the superuser's password could not be set"
+    fi
+}
+
+rm -f "$ready"
+check_owner
+if [ -s "$PGDATA/PG_VERSION" ]; then
+    check_version
+    check_space
+elif [ -d "$PGDATA" ] && [ -n "$(ls -A "$PGDATA")" ]; then
+    fail "the folder $PGDATA holds files but no PostgreSQL data; move them away"
+else
+    make_data_folder
+fi
+
+if [ -n "${POSTGRESQL_TLS:-}" ]; then
+    copy_certificate
+    (watch_certificate &)
+fi
+# Twice forked: the server takes every child of its own for one of its processes.
+(set_password &)
+exec postgres -D "$PGDATA" -c config_file="$POSTGRESQL_CONFIG/postgresql.conf"

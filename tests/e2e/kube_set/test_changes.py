@@ -1,0 +1,339 @@
+"""What a run does with immutable fields, missing things, order and refusals."""
+
+from __future__ import annotations
+
+import copy
+import re
+import threading
+import typing as t
+
+import pytest
+from e2e.kube_set.kinds import before, merged
+from e2e.kube_set.support import MERGE, Object, Space, writes
+
+from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import HASH_ANNOTATION
+
+KEEPER: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "keeper"}}
+IMMUTABLE: dict[str, Object] = {
+    "Job": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}},
+    "StatefulSet": {"spec": {"podManagementPolicy": "Parallel"}},
+    "StorageClass": {"parameters": {"share": "/other"}},
+    "Service": {"spec": {"clusterIP": "None"}},
+    "Deployment": {
+        "spec": {"selector": {"matchLabels": {"more": "yes"}}, "template": {"metadata": {"labels": {"more": "yes"}}}}
+    },
+    "RoleBinding": {"roleRef": {"name": "other"}},
+    "CSIDriver": {"spec": {"attachRequired": True}},
+    "Pod": {"spec": {"nodeSelector": {"other": "node"}}},
+}
+REPLACE: Object = {"metadata": {"annotations": {"mlops.platform/replace": "true"}}}
+
+
+@pytest.mark.parametrize("title", IMMUTABLE)
+def test_an_immutable_field_is_refused_or_replaced_on_request(space: Space, title: str) -> None:
+    first = before(title, space.name)
+    kind = (first["apiVersion"], title, first["metadata"]["name"])
+    space.present(first)
+    uid = space.get(*kind)["metadata"]["uid"]
+    second = merged(first, IMMUTABLE[title])
+    for check_mode in (True, False):
+        with pytest.raises(KubeError, match="an immutable field would change") as caught:
+            space.present(second, check_mode=check_mode)
+        assert "nothing was changed" in str(caught.value)
+        assert 'mlops.platform/replace: "true"' in str(caught.value)
+    assert space.get(*kind)["metadata"]["uid"] == uid
+    second = merged(second, REPLACE)
+    foretold = space.present(second, check_mode=True)
+    assert space.get(*kind)["metadata"]["uid"] == uid
+    done = space.present(second)
+    assert len(done.result()["replaced"]) == 1
+    assert foretold.result() == done.result()
+    assert space.get(*kind)["metadata"]["uid"] != uid
+    assert not space.present(second).result()["changed"]
+
+
+def test_a_failed_job_runs_again_if_it_may_be_replaced(space: Space) -> None:
+    first = before("Job", space.name)
+    kind = ("batch/v1", "Job", first["metadata"]["name"])
+    space.present(first)
+    uid = space.get(*kind)["metadata"]["uid"]
+    now = "2026-01-01T00:00:00Z"
+    ended = [
+        {"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now}
+        for kind in ("FailureTarget", "Failed")
+    ]
+    space.patch(*kind, {"status": {"startTime": now, "conditions": ended}}, "test", "/status")
+    assert not space.present(first).result()["changed"]
+    assert space.get(*kind)["metadata"]["uid"] == uid
+    allowed = merged(first, REPLACE)
+    foretold = space.present(allowed, check_mode=True)
+    done = space.present(allowed)
+    assert foretold.result() == done.result()
+    assert len(done.result()["replaced"]) == 1
+    assert space.get(*kind)["metadata"]["uid"] != uid
+    assert not space.present(allowed).result()["changed"]
+
+
+def test_a_claim_is_not_replaced_without_the_word(space: Space) -> None:
+    claim = merged(before("PersistentVolumeClaim", space.name), REPLACE)
+    other = merged(claim, {"spec": {"accessModes": ["ReadWriteMany"]}})
+    space.present(KEEPER, claim)
+    uid = space.get("v1", "PersistentVolumeClaim", "data")["metadata"]["uid"]
+    with pytest.raises(KubeError, match="an immutable field would change, and it holds data"):
+        space.present(KEEPER, other)
+    assert space.get("v1", "PersistentVolumeClaim", "data")["metadata"]["uid"] == uid
+    space.present(KEEPER, other, remove_claims=True)
+    assert space.get("v1", "PersistentVolumeClaim", "data")["metadata"]["uid"] != uid
+
+
+def virgin(space: Space) -> list[Object]:
+    """A set whose namespace and kind do not exist yet."""
+    name = f"{space.name}-new"
+    crd = before("CustomResourceDefinition", space.name)
+    crd["metadata"]["name"] = f"widgets.{space.name}.example"
+    crd["spec"]["names"] = {"plural": "widgets", "kind": "Widget", "singular": "widget", "listKind": "WidgetList"}
+    widget = {
+        "apiVersion": f"{space.name}.example/v1",
+        "kind": "Widget",
+        "metadata": {"name": "one", "namespace": name},
+    }
+    inside = merged(before("Deployment", space.name), {"metadata": {"namespace": name}})
+    return [KEEPER, inside, widget, crd, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}]
+
+
+def test_check_mode_where_the_namespace_and_the_kind_are_new(space: Space) -> None:
+    objects = virgin(space)
+    with space.client.recording() as sent:
+        foretold = space.present(*objects, check_mode=True).result()
+    assert not writes(sent)
+    assert foretold["not_verified"] == [f"Deployment {space.name}-new/web", f"Widget {space.name}-new/one"]
+    assert set(foretold["not_verified"]) < set(foretold["created"])
+    done = space.present(*objects).result()
+    assert done["created"] == foretold["created"]
+    assert done["not_verified"] == []
+    assert not space.present(*objects).result()["changed"]
+    path = f"/apis/{space.name}.example/v1/namespaces/{space.name}-new/widgets/one"
+    space.client.request("DELETE", path, None, {"propagationPolicy": "Background"})
+    gone = space.absent(remove_namespaces=True).result()
+    assert f"Namespace {space.name}-new" in gone["pruned"]
+    assert f"CustomResourceDefinition widgets.{space.name}.example" in gone["pruned"]
+    assert space.get("v1", "Namespace", f"{space.name}-new") is None
+
+
+def test_a_definition_stays_while_objects_of_others_are_left(space: Space) -> None:
+    crd = before("CustomResourceDefinition", space.name)
+    space.present(KEEPER, crd)
+    path = space.engine().resources.find(f"{space.name}.example/v1", "Thing").path(space.name)
+    theirs = {"apiVersion": f"{space.name}.example/v1", "kind": "Thing", "metadata": {"name": "theirs"}}
+    space.client.request("POST", path, None, theirs)
+    kept = space.present(KEEPER).result()["kept"]
+    assert kept == [f"CustomResourceDefinition things.{space.name}.example: objects of its kind are left"]
+    assert space.absent().result()["kept"] == kept
+    space.client.request("DELETE", f"{path}/theirs", None, {"propagationPolicy": "Background"})
+    assert space.absent().result()["pruned"] == [f"CustomResourceDefinition things.{space.name}.example"]
+
+
+def test_a_changed_configuration_restarts_what_uses_it_and_nothing_else(space: Space) -> None:
+    def objects(value: str) -> list[Object]:
+        user, other = before("Deployment", space.name), before("StatefulSet", space.name)
+        pod = other["spec"]["template"]["spec"]
+        pod["volumes"] = [volume for volume in pod["volumes"] if volume["name"] != "conf"]
+        container = pod["containers"][0]
+        container["volumeMounts"] = [mount for mount in container["volumeMounts"] if mount["name"] != "conf"]
+        del container["envFrom"]
+        conf = before("ConfigMap", space.name)
+        conf["data"]["a"] = value
+        return [conf, user, other]
+
+    def generations() -> list[int]:
+        return [
+            space.get("apps/v1", *name)["metadata"]["generation"]
+            for name in (("Deployment", "web"), ("StatefulSet", "db"))
+        ]
+
+    space.present(*objects("1"))
+    assert generations() == [1, 1]
+    done = space.present(*objects("2")).result()
+    assert done["configured"] == [f"ConfigMap {space.name}/settings", f"Deployment {space.name}/web"]
+    assert generations() == [2, 1]
+    template = space.get("apps/v1", "Deployment", "web")["spec"]["template"]
+    assert HASH_ANNOTATION in template["metadata"]["annotations"]
+
+
+def test_what_a_removal_waits_for_is_named(space: Space) -> None:
+    held = merged(KEEPER, {"metadata": {"finalizers": ["example.com/held"]}})
+    space.present(held)
+    try:
+        with pytest.raises(KubeError) as caught:
+            space.absent(wait_timeout=1)
+    finally:
+        release = {"metadata": {"finalizers": None}}
+        path = space.path("v1", "ConfigMap", "keeper")
+        threading.Timer(0.5, lambda: space.client.request("PATCH", path, None, release, MERGE)).start()
+    said = f"ConfigMap {space.name}/keeper was deleted but is held by the finalizer example.com/held"
+    assert said in str(caught.value)
+    space.absent(wait_timeout=20)
+    assert space.get("v1", "ConfigMap", "kube-set-demo") is None
+
+
+def test_what_is_going_away_comes_back_after_it_is_gone(space: Space) -> None:
+    held = merged(KEEPER, {"metadata": {"finalizers": ["example.com/held"]}})
+    other = merged(KEEPER, {"metadata": {"name": "other"}})
+    space.present(held, other)
+    path = space.path("v1", "ConfigMap", "keeper")
+    uid = space.client.get(path)["metadata"]["uid"]
+    space.client.request("DELETE", path)
+    foretold = space.present(held, other, check_mode=True).result()
+    assert (foretold["created"], foretold["not_verified"]) == ([f"ConfigMap {space.name}/keeper"],) * 2
+    with pytest.raises(KubeError, match=r"was deleted but is held by the finalizer example\.com/held"):
+        space.present(held, other, wait_timeout=0.5)
+    release = {"metadata": {"finalizers": None}}
+    threading.Timer(0.5, lambda: space.client.request("PATCH", path, None, release, MERGE)).start()
+    done = space.present(held, other).result()
+    assert (done["created"], done["unchanged"]) == ([f"ConfigMap {space.name}/keeper"], 1)
+    assert space.client.get(path)["metadata"]["uid"] != uid
+    space.client.request("PATCH", path, None, release, MERGE)
+
+
+def test_a_namespace_that_is_going_away_comes_back_with_all_that_was_in_it(space: Space) -> None:
+    name = f"{space.name}-back"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    inside = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inside", "namespace": name}}
+    space.present(namespace, inside)
+    uid = space.get("v1", "Namespace", name)["metadata"]["uid"]
+    space.client.request("DELETE", f"/api/v1/namespaces/{name}")
+    foretold = space.present(namespace, inside, check_mode=True).result()
+    done = space.present(namespace, inside).result()
+    assert done["created"] == foretold["created"] == [f"ConfigMap {name}/inside", f"Namespace {name}"]
+    assert space.get("v1", "Namespace", name)["metadata"]["uid"] != uid
+    assert not space.present(namespace, inside).result()["changed"]
+    space.absent(remove_namespaces=True)
+
+
+def test_a_run_that_was_killed_leaves_nothing_behind(space: Space) -> None:
+    """Killed after the inventory was widened and some objects were made: the next run knows all of them."""
+    engine = space.engine()
+    extra = merged(KEEPER, {"metadata": {"name": "extra"}})
+
+    class KilledError(Exception):
+        pass
+
+    def killed(*_arguments: t.Any) -> None:
+        raise KilledError
+
+    engine.narrow = killed  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        engine.present([*space.documents("{apiVersion: v1, kind: ConfigMap, metadata: {name: extra}}")])
+    assert space.present(KEEPER).result()["pruned"] == [f"ConfigMap {space.name}/extra"]
+    space.present(KEEPER, extra)
+    assert space.absent().result()["pruned"] == [f"ConfigMap {space.name}/extra", f"ConfigMap {space.name}/keeper"]
+
+
+def test_two_runs_of_one_set_at_a_time(space: Space) -> None:
+    first, second = space.engine(), space.engine()
+    widen = first.widen
+
+    def late(stored: t.Any, wanted: t.Any) -> None:
+        second.present(space.documents("{apiVersion: v1, kind: ConfigMap, metadata: {name: second}}"))
+        widen(stored, wanted)
+
+    first.widen = late  # type: ignore[method-assign]
+    with pytest.raises(KubeError, match="the set demo was changed by another run at the same time"):
+        first.present(space.documents("{apiVersion: v1, kind: ConfigMap, metadata: {name: first}}"))
+    assert space.get("v1", "ConfigMap", "first") is None
+    assert space.absent().result()["pruned"] == [f"ConfigMap {space.name}/second"]
+
+
+BAD: dict[str, tuple[str, str]] = {
+    "unknown field": (
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {selector: {matchLabels: {a: b}},"
+        " template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, imag: x}]}}}}",
+        r'Deployment NS/x: the server refuses it: .*containers\[name="c"\]\.imag: field not declared in schema',
+    ),
+    "unknown field of a custom kind": (
+        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: x.y.z},"
+        " spec: {grup: z}}",
+        r"\.spec\.grup: field not declared in schema",
+    ),
+    "wrong type": (
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 1}}",
+        r"ConfigMap NS/x: .*\.data\.a: expected string",
+    ),
+    "invalid value": (
+        "{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {ports: [{port: 99999}]}}",
+        r"Service NS/x: .*spec\.ports\[0\]\.port: Invalid value: 99999",
+    ),
+    "invalid name": ("{apiVersion: v1, kind: ConfigMap, metadata: {name: Big}}", r"Invalid value: \"Big\""),
+    "unknown kind": ("{apiVersion: v1, kind: Configmap, metadata: {name: x}}", r"unknown kind Configmap in v1"),
+    "unknown group": (
+        "{apiVersion: none.example/v1, kind: Nothing, metadata: {name: x}}",
+        r"test\.yml, document 2: unknown kind Nothing in none\.example/v1: neither the server nor a CRD",
+    ),
+    "old version": (
+        "{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: x}}",
+        r"Deployment is in apps/v1 on this server: correct apiVersion",
+    ),
+    "unknown namespace": (
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: none-such}}",
+        r"its namespace none-such does not exist and is not an object of the set",
+    ),
+    "duplicate": (
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: keeper, namespace: NS}}",
+        r"ConfigMap NS/keeper stands twice: in test\.yml, document 1 and in test\.yml, document 2",
+    ),
+    "empty secret key": ("{apiVersion: v1, kind: Secret, metadata: {name: x}, data: {a: '%%%'}}", r"Secret NS/x: "),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_bad_objects_are_refused_before_anything_changes(space: Space, case: str, check_mode: bool) -> None:
+    text, message = BAD[case]
+    good = "{apiVersion: v1, kind: ConfigMap, metadata: {name: keeper}}"
+    with space.client.recording() as sent, pytest.raises(KubeError) as caught:
+        space.apply(f"{good}\n---\n{text}\n", check_mode=check_mode)
+    assert re.search(message.replace("NS", space.name), str(caught.value)), str(caught.value)
+    assert not writes(sent)
+    assert space.get("v1", "ConfigMap", "keeper") is None
+
+
+def test_all_that_is_wrong_comes_in_one_message(space: Space) -> None:
+    text = "\n---\n".join(BAD[case][0] for case in ("wrong type", "invalid value"))
+    with pytest.raises(KubeError) as caught:
+        space.apply(text)
+    assert re.search(r"ConfigMap .*/x: .*\nService .*/x: |Service .*/x: .*\nConfigMap .*/x: ", str(caught.value))
+
+
+def test_an_empty_set_is_refused(space: Space) -> None:
+    space.present(KEEPER)
+    with pytest.raises(KubeError, match="the set is empty: to remove it, say so with state absent"):
+        space.apply("---\n")
+    assert space.get("v1", "ConfigMap", "keeper")
+
+
+def test_secrets_stay_out_of_refusals(space: Space) -> None:
+    with pytest.raises(KubeError) as caught:
+        space.apply(
+            "{apiVersion: v1, kind: Secret, metadata: {name: x}, type: kubernetes.io/tls,"
+            " stringData: {a: hush-hush-hush}}"
+        )
+    assert "hush-hush" not in str(caught.value)
+
+
+def test_an_object_that_waits_for_its_account(space: Space) -> None:
+    """A pod is refused as long as its service account does not exist; both are in one set."""
+    account = merged(before("ServiceAccount", space.name), {"metadata": {"name": "pods-own"}})
+    pod = merged(before("Pod", space.name), {"spec": {"serviceAccountName": "pods-own"}})
+    foretold = space.present(account, pod, check_mode=True).result()
+    assert foretold["not_verified"] == [f"Pod {space.name}/single"]
+    assert len(space.present(account, pod).result()["created"]) == 2
+
+
+def test_server_side_defaults_do_not_hide_a_change_back(space: Space) -> None:
+    """A field is set, removed and set again: each time the cluster follows."""
+    plain = before("Deployment", space.name)
+    more = merged(plain, {"spec": {"minReadySeconds": 9}})
+    for wanted, value in ((plain, None), (more, 9), (plain, None), (more, 9)):
+        space.present(copy.deepcopy(wanted))
+        assert space.get("apps/v1", "Deployment", "web")["spec"].get("minReadySeconds") == value

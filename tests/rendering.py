@@ -1,0 +1,61 @@
+"""The objects of a role as kube_set gets them, rendered without a cluster."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROOT = Path(__file__).resolve().parents[1]
+ROLES = ROOT / "roles"
+# What an inventory says about a cluster.
+CLUSTER = {
+    "cluster_name": "unit01",
+    "cluster_server": "https://unit01.example.com:6443",
+    "storage_host": "nfs.example.com",
+    "mlops_environment": "test",
+    "images_registry": "registry.example.com/mlops",
+    "platform_master_key": "0123456789abcdef0123456789abcdef",
+    "platform_previous_master_key": "",
+}
+OVERRIDES = {"trim_blocks": True, "lstrip_blocks": False}  # as kube_set renders
+Object = dict[str, t.Any]
+
+
+@functools.cache
+def loader() -> DataLoader:
+    """What reads the files of the roles."""
+    return DataLoader()
+
+
+def role_file(role: str, path: str) -> dict[str, t.Any]:
+    """The variables of one of a role's files, as templates."""
+    file = ROLES / role / path / "main.yml"
+    return loader().load_from_file(str(file), trusted_as_template=True) or {} if file.exists() else {}
+
+
+def templar(role: str, **variables: t.Any) -> Templar:
+    """What renders in the place of a role's tasks."""
+    given = {**role_file("defaults", "defaults"), **role_file(role, "defaults"), **role_file(role, "vars")}
+    own = {"role_path": str(ROLES / role), "role_name": role}
+    return Templar(loader=loader(), variables={**given, **CLUSTER, **own, **variables})
+
+
+def objects(role: str, **variables: t.Any) -> list[Object]:
+    """All objects of a role."""
+    engine = templar(role, **variables)
+    found = list(engine.template(trust_as_template(f"{{{{ __{role}_objects }}}}")))
+    for path in sorted((ROLES / role / "templates" / "kube").glob("*.yml.j2")):
+        text = engine.template(trust_as_template(path.read_text()), escape_backslashes=False, overrides=OVERRIDES)
+        found += [document for document in yaml.safe_load_all(str(text or "")) if document]
+    return found
+
+
+def one(found: t.Sequence[Object], kind: str, name: str = "") -> Object:
+    """The only object of a kind, or the one of a name."""
+    (match,) = [item for item in found if item["kind"] == kind and name in ("", item["metadata"]["name"])]
+    return match

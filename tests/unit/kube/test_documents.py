@@ -1,0 +1,78 @@
+"""YAML texts to objects, and what is refused with a place."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document, parse, refuse_duplicates
+from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import key_of
+
+GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (GOOD, ["a"]),
+        ("", []),
+        ("---\n---\n# nothing\n", []),
+        (f"---\n{GOOD}---\n\n---\n{GOOD.replace('a}', 'b}')}", ["a", "b"]),
+        ("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: s}}\n", ["s"]),
+        ("apiVersion: v1\nkind: ConfigMapList\nitems: []\n", []),
+        ('{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "json"}}', ["json"]),
+    ],
+)
+def test_objects(text: str, names: list[str]) -> None:
+    assert [found.object["metadata"]["name"] for found in parse(text, "x.yml")] == names
+
+
+def test_values_that_yaml_turns_into_something_else() -> None:
+    (found,) = parse(GOOD + "data: {day: 2026-01-02, when: 2026-01-02T03:04:05Z, merged: {<<: {a: b}, c: d}}", "x.yml")
+    assert found.object["data"] == {"day": "2026-01-02", "when": "2026-01-02T03:04:05Z", "merged": {"a": "b", "c": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: b: c", r"x\.yml, line 1, column 5 is not valid YAML"),
+        (f"{GOOD}---\nkey: [1, 2", r"x\.yml, line 6, column 1 is not valid YAML"),
+        ("a: 1\nb: 2\na: 3\n", r"x\.yml, line 3, column 1 is not valid YAML: key 'a' stands twice"),
+        (GOOD + "data:\n  x: '1'\n  x: '2'\n", r"line 6, column 3 .*key 'x' stands twice"),
+        ("a: !python/object:os.system {}", r"not valid YAML"),
+        ("just text", r"x\.yml, document 1 is not an object but str"),
+        ("- 1", r"not an object but list"),
+        ("kind: ConfigMap\nmetadata: {name: a}", r"document 1 has no apiVersion"),
+        ("apiVersion: v1\nmetadata: {name: a}", r"document 1 has no kind"),
+        ("apiVersion: v1\nkind: ConfigMap", r"ConfigMap has no metadata"),
+        (f"{GOOD}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{}}", r"document 2: ConfigMap has no name"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: x-}", r"generateName is not supported"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 7}", r"a name that is none: 7"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a/../b}", r"a name that is none"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {version: 1.0}}",
+            r"metadata\.labels\.version is not text: put it in quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {on: true}}",
+            r"metadata\.annotations\.True is not text",
+        ),
+    ],
+)
+def test_refused(text: str, message: str) -> None:
+    with pytest.raises(KubeError, match=message):
+        parse(text, "x.yml")
+
+
+def test_the_text_around_an_error_is_not_shown() -> None:
+    with pytest.raises(KubeError) as caught:
+        parse("password: hunter2\nother: [hunter2", "x.yml")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_duplicates_name_both_places() -> None:
+    found = [
+        Document(item.object, f"file {number}") for number, item in enumerate(parse(f"{GOOD}---\n{GOOD}", "x.yml"))
+    ]
+    with pytest.raises(KubeError, match="ConfigMap a stands twice: in file 0 and in file 1"):
+        refuse_duplicates(found, key_of)

@@ -1,0 +1,371 @@
+"""What the client and the engine do when the API server fails."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.mlops.platform.plugins.module_utils._kube import options, retry
+from ansible_collections.mlops.platform.plugins.module_utils._kube.client import Client
+from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import Connection
+from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document
+from ansible_collections.mlops.platform.plugins.module_utils._kube.engine import Engine, Outcome
+from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import ApiError, KubeError, UnreachableError
+from ansible_collections.mlops.platform.plugins.module_utils._kube.mask import Mask
+from ansible_collections.mlops.platform.plugins.module_utils._kube.wait import NotReadyError
+from ansible_collections.mlops.platform.plugins.module_utils._kube.watch import Watch
+
+from .fake_api import Fault, Server
+
+Object = dict[str, t.Any]
+PATH = "/api/v1/namespaces/ns/configmaps/conf"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/ns/deployments"
+CONF: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"a": "1"}}
+MORE: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "more"}, "data": {"b": "2"}}
+WEB: Object = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1}}
+WEBHOOK = 'Internal error occurred: failed calling webhook "check.example.com": connection refused'
+PASSING: dict[str, Fault] = {
+    "reset": Fault("reset"),
+    "answer cut off": Fault("cut"),
+    "answer lost": Fault("reset", after=True),
+    "not JSON": Fault("garbage"),
+    "429": Fault("status", status=429, headers={"Retry-After": "0"}),
+    "502": Fault("status", status=502),
+    "503 with a time": Fault("status", status=503, headers={"Retry-After": "0"}),
+    "504": Fault("status", status=504),
+    "leader changed": Fault("status", status=500, body={"message": "etcdserver: leader changed"}),
+    "conflict": Fault("status", status=409, body={"reason": "Conflict", "message": "try again"}),
+}
+
+
+def engine(client: Client, **given: t.Any) -> Engine:
+    set_id = options.set_id("ns", "demo")
+    chosen = options.Options(set_id=set_id, **{"wait": False, "wait_timeout": 5, **given})
+    return Engine(client, chosen, Mask(), lambda text: None)
+
+
+def present(client: Client, *objects: Object, **given: t.Any) -> Outcome:
+    return engine(client, **given).present([Document(json.loads(json.dumps(obj)), "test") for obj in objects])
+
+
+def armed(fault: Fault, pattern: str, times: int = 1) -> Fault:
+    return Fault(fault.kind, pattern, times, fault.status, fault.body, fault.headers, fault.seconds, fault.after)
+
+
+@pytest.mark.parametrize("case", PASSING)
+@pytest.mark.parametrize(
+    "pattern", ["^GET .*labelSelector", "^GET .*/kube-set-demo", "^PATCH .*dryRun", "^PATCH (?!.*dryRun)"]
+)
+def test_a_fault_that_passes_is_waited_out(server: Server, client: Client, case: str, pattern: str) -> None:
+    server.faults = [armed(PASSING[case], pattern, times=2)]
+    assert present(client, CONF, MORE).result()["created"] == ["ConfigMap ns/conf", "ConfigMap ns/more"]
+    assert server.faults[0].times == 0, "the fault was not met"
+    assert not present(client, CONF, MORE).result()["changed"]
+    assert server.store.objects[PATH]["data"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("case", [case for case in PASSING if case != "conflict"])
+def test_a_fault_while_removing(server: Server, client: Client, case: str) -> None:
+    present(client, CONF, MORE)
+    server.faults = [armed(PASSING[case], "^DELETE .*/more")]
+    present(client, CONF)
+    assert server.faults[0].times == 0
+    assert "/api/v1/namespaces/ns/configmaps/more" not in server.store.objects
+
+
+@pytest.mark.parametrize("case", ["reset", "answer cut off", "answer lost", "503 with a time", "429"])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_fault_while_the_inventory_is_written(server: Server, client: Client, case: str, method: str) -> None:
+    server.faults = [armed(PASSING[case], f"^{method} ")]
+    present(client, CONF)
+    assert server.faults[0].times == 0
+    assert '"conf"' in server.store.objects["/api/v1/namespaces/ns/configmaps/kube-set-demo"]["data"]["objects"]
+
+
+def test_a_retry_after_is_kept(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", "labelSelector", status=429, headers={"Retry-After": "1"})]
+    started = time.monotonic()
+    present(client, CONF)
+    assert time.monotonic() - started >= 1
+
+
+def test_a_server_that_is_away_for_a_while(server: Server, client: Client) -> None:
+    present(client, CONF)
+    server.faults = [Fault("reset", times=12)]
+    assert present(client, CONF, MORE).result()["created"] == ["ConfigMap ns/more"]
+
+
+def test_an_answer_that_takes_too_long(server: Server, client: Client) -> None:
+    client.transport.timeout = 0.2
+    server.faults = [Fault("slow", "^GET .*/kube-set-demo", seconds=5)]
+    present(client, CONF)
+    assert server.faults[0].times == 0
+
+
+def test_a_webhook_that_is_not_ready_yet(server: Server, client: Client) -> None:
+    """The dry run does not wait for it, the real request does."""
+    server.faults = [Fault("status", "^PATCH .*more", 4, 500, {"message": WEBHOOK})]
+    present(client, CONF, MORE)
+    asked = [request for request in server.seen if request.startswith("PATCH") and "more" in request]
+    assert ["dryRun" in request for request in asked] == [True, False, False, False, False]
+
+
+def test_check_mode_does_not_wait_for_a_webhook(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", "^PATCH .*more", 99, 500, {"message": WEBHOOK})]
+    result = present(client, CONF, MORE, check_mode=True).result()
+    assert result["not_verified"] == ["ConfigMap ns/more"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            Fault("status", "^PATCH", 99, 500, {"message": "failed to create typed patch object: .x: no such field"}),
+            "no such field",
+        ),
+        (Fault("status", "^PATCH", 99, 422, {"reason": "Invalid", "message": "data: Invalid value"}), "Invalid value"),
+        (Fault("status", "^PATCH", 99, 400, {"message": "strict decoding error"}), "strict decoding error"),
+        (
+            Fault(
+                "status",
+                "^PATCH",
+                99,
+                403,
+                {"message": 'forbidden: User "ana" cannot patch resource "configmaps" in API group "" in ns'},
+            ),
+            "missing permission: user ana may not patch configmaps",
+        ),
+    ],
+)
+def test_a_final_refusal_is_not_repeated(server: Server, client: Client, fault: Fault, message: str) -> None:
+    present(client, MORE)
+    server.faults, server.seen = [fault], []
+    with pytest.raises(KubeError, match=message) as caught:
+        present(client, CONF, MORE)
+    assert "nothing was changed" in str(caught.value)
+    assert len([request for request in server.seen if request.startswith("PATCH")]) == 1
+
+
+def test_a_permission_to_read_is_named(server: Server, client: Client) -> None:
+    said = 'secrets is forbidden: User "ana" cannot list resource "secrets" in API group "" in the namespace "ns"'
+    server.faults = [Fault("status", "^GET .*secrets", 99, 403, {"message": said})]
+    with pytest.raises(KubeError) as caught:
+        present(client, {**CONF, "kind": "Secret", "data": {}})
+    assert "missing permission: user ana may not list secrets" in str(caught.value)
+
+
+def test_without_the_right_to_list_everywhere_each_namespace_is_listed(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", r"^GET /api/v1/configmaps\?", 99, 403, {"message": "forbidden"})]
+    objects = [{**CONF, "metadata": {"name": "conf", "namespace": name}} for name in ("ns", "two", "three")]
+    assert len(present(client, *objects).result()["created"]) == 3
+    assert not present(client, *objects).result()["changed"]
+
+
+def test_a_forbidden_answer_after_a_restart_is_asked_again(server: Server, client: Client) -> None:
+    """A server that has just started knows no roles yet."""
+    present(client, CONF)
+    server.faults = [Fault("reset", times=1), Fault("status", times=2, status=403, body={"message": "RBAC: not yet"})]
+    assert client.get(PATH)["data"] == CONF["data"]
+
+
+def test_refused_credentials(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", times=99, status=401, body={"message": "Unauthorized"})]
+    with pytest.raises(
+        KubeError, match=r"refuses the credentials \(401\): the token is wrong, expired or of another cluster"
+    ):
+        present(client, CONF)
+    assert PATH not in server.store.objects
+
+
+def test_new_credentials_after_a_401(server: Server) -> None:
+    fresh = Connection(server.url, token="new")
+    with Client(Connection(server.url, token="old", refresh=lambda: fresh)) as made:
+        server.faults = [Fault("status", times=1, status=401)]
+        present(made, CONF)
+        assert made.transport.connection.token == "new"
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "FIRST_CONTACT", 0.2)
+    url = f"http://127.0.0.1:{unused_port()}"
+    with Client(Connection(url, token="t")) as made, pytest.raises(UnreachableError) as caught:
+        present(made, CONF)
+    assert f"{url} cannot be reached" in str(caught.value)
+
+
+def test_a_server_that_goes_away_for_good(server: Server, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    present(client, CONF)
+    monkeypatch.setattr(retry, "OUTAGE", 0.5)
+    server.faults = [Fault("reset", times=10**6)]
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        present(client, CONF)
+
+
+@pytest.fixture
+def watch(client: Client) -> t.Iterator[Watch]:
+    with Watch(client) as opened:
+        opened.follow("maps", "/api/v1/namespaces/ns/configmaps", {})
+        yield opened
+
+
+def until(watch: Watch, name: str, value: str) -> list[str]:
+    """Read events until an object has a value; the types of the events."""
+    types = []
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        event = watch.next(0.1)
+        if event is None:
+            continue
+        types.append(event.type)
+        items = event.object.get("items", [event.object]) if event.type == "LISTED" else [event.object]
+        if any(item["metadata"]["name"] == name and item["data"] == {"a": value} for item in items):
+            return types
+    raise AssertionError(f"{name} never had the value {value}: {types}")
+
+
+def change(server: Server, value: str) -> None:
+    body = {**json.loads(json.dumps(CONF)), "data": {"a": value}}
+    server.store.save(PATH, body, "MODIFIED" if PATH in server.store.objects else "ADDED")
+
+
+def gone(server: Server, status: Object) -> None:
+    server.tell("/api/v1/namespaces/ns/configmaps", status)
+
+
+BROKEN: dict[str, t.Callable[[Server], None]] = {
+    "closed": lambda server: gone(server, {"fault": "close"}),
+    "cut in the middle": lambda server: gone(server, {"fault": "cut", "type": "MODIFIED", "object": CONF}),
+    "410": lambda server: gone(
+        server, {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+    ),
+    "500": lambda server: gone(server, {"type": "ERROR", "object": {"kind": "Status", "code": 500}}),
+    "closed, then 410": lambda server: (
+        server.faults.append(Fault("status", "watch=true", 1, 410, {"reason": "Expired"})),
+        gone(server, {"fault": "close"}),
+    )[1],
+    "closed, then refused for a while": lambda server: (
+        server.faults.append(Fault("reset", "watch=true", 3)),
+        gone(server, {"fault": "close"}),
+    )[1],
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_watch_misses_nothing(server: Server, watch: Watch, case: str) -> None:
+    change(server, "1")
+    until(watch, "conf", "1")
+    change(server, "2")
+    until(watch, "conf", "2")
+    BROKEN[case](server)
+    change(server, "3")
+    types = until(watch, "conf", "3")
+    if "410" in case:
+        assert "LISTED" in types, "after 410 the objects are listed anew"
+
+
+def test_a_watch_without_permission_says_so(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", "secrets", 99, 403, {"message": "forbidden"})]
+    with Watch(client) as opened:
+        opened.follow("secrets", "/api/v1/namespaces/ns/secrets", {})
+        event = opened.next(5)
+    assert event is not None
+    assert event.type == "FAILED"
+    assert isinstance(event.object, ApiError)
+
+
+def test_leaving_a_watch_ends_its_threads(client: Client) -> None:
+    with Watch(client) as opened:
+        opened.follow("maps", "/api/v1/namespaces/ns/configmaps", {})
+        assert opened.next(5)
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("watch ")]
+        assert threads
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def ready(server: Server) -> None:
+    path = f"{DEPLOYMENTS}/web"
+    obj = json.loads(json.dumps(server.store.objects[path]))
+    obj["status"] = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+    obj["spec"]["template"] = {"spec": {"containers": [{"name": "c", "readinessProbe": {}}]}}
+    server.store.save(path, obj, "MODIFIED")
+
+
+@pytest.mark.parametrize("case", ["closed", "410", "500"])
+def test_a_wait_survives_a_broken_watch(server: Server, client: Client, case: str) -> None:
+    def trouble() -> None:
+        time.sleep(0.2)
+        for prefix, _events in list(server.store.watchers):
+            event = {"fault": "close"} if case == "closed" else {"type": "ERROR", "object": {"code": int(case)}}
+            server.tell(prefix, dict(event))
+        time.sleep(0.2)
+        ready(server)
+
+    thread = threading.Thread(target=trouble)
+    thread.start()
+    present(client, WEB, wait=True, wait_timeout=10)
+    thread.join()
+
+
+def test_a_wait_goes_on_without_the_right_to_see_pods(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", r"/(pods|events)\?", 99, 403, {"message": "forbidden"})]
+    with pytest.raises(NotReadyError, match="Deployment ns/web: its controller has not seen it yet"):
+        present(client, WEB, wait=True, wait_timeout=1)
+
+
+def test_an_object_that_a_controller_writes_at_the_same_time(server: Server, client: Client) -> None:
+    """Its write between the LIST and the dry run is not taken for a change of the set."""
+    present(client, CONF)
+    run = engine(client)
+    planned = run.planned
+
+    def disturbed(wanted: t.Any, live: t.Any) -> t.Any:
+        for obj in live.values():
+            obj["metadata"]["managedFields"][0]["apiVersion"] = "v0"  # makes the dry run necessary
+        stored = json.loads(json.dumps(server.store.objects[PATH]))
+        stored["metadata"]["annotations"] = {"controller": "was here"}
+        server.store.save(PATH, stored, "MODIFIED")
+        return planned(wanted, live)
+
+    run.planned = disturbed  # type: ignore[method-assign]
+    assert run.present([Document(json.loads(json.dumps(CONF)), "test")]).result()["unchanged"] == 1
+
+
+def test_more_lists_than_threads(server: Server, client: Client) -> None:
+    """Each kind lies in two namespaces, so that the calls of a call could wait for threads that are all taken."""
+    kinds = (
+        CONF,
+        {**CONF, "kind": "Secret", "data": {}},
+        WEB,
+        {**WEB, "kind": "StatefulSet"},
+        {**WEB, "kind": "DaemonSet"},
+    )
+    objects = [
+        {**obj, "metadata": {"name": f"{obj['kind'].lower()}-{space}", "namespace": space}}
+        for obj in kinds
+        for space in ("ns", "two")
+    ]
+    assert len(present(client, *objects).result()["created"]) == 10
+    assert present(client, *objects).result()["unchanged"] == 10
+
+
+def test_a_namespace_that_is_not_there(server: Server, client: Client) -> None:
+    server.store.objects.pop("/api/v1/namespaces/ns")
+    for check_mode in (True, False):
+        with pytest.raises(
+            KubeError, match="the namespace ns does not exist: create it, or make it an object of the set"
+        ):
+            present(client, CONF, check_mode=check_mode)
+    assert not server.store.objects

@@ -1,0 +1,154 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a prediction request may say, against a model's signature."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from mlops_serving.request import MOST_PROBLEMS, InvalidError, Signature, parse
+
+COLUMNS = Signature(
+    inputs=[
+        {"type": "double", "name": "width", "required": True},
+        {"type": "long", "name": "count", "required": True},
+        {"type": "string", "name": "city", "required": False},
+    ],
+    params=[{"name": "top", "type": "long", "default": 1, "shape": None}],
+)
+TENSOR = Signature(inputs=[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}])
+ROW = {"width": 1.5, "count": 2, "city": "Lima"}
+
+
+def body(**document: t.Any) -> bytes:
+    return json.dumps(document).encode()
+
+
+def refused(content: bytes, signature: Signature = COLUMNS) -> list[tuple[t.Any, ...]]:
+    with pytest.raises(InvalidError) as caught:
+        parse(content, signature)
+    return [(*problem.loc, problem.message) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"dataframe_records": [ROW]},
+        {"inputs": [ROW]},
+        {"dataframe_split": {"columns": ["city", "width", "count"], "data": [["Lima", 1.5, 2]]}},
+    ],
+)
+def test_each_form_gives_the_same_columns_in_the_signatures_order(document: dict[str, t.Any]) -> None:
+    found = parse(body(**document), COLUMNS)
+    assert list((found.columns or {}).items()) == [("width", [1.5]), ("count", [2]), ("city", ["Lima"])]
+    assert found.rows == 1
+
+
+def test_an_optional_column_may_be_absent_or_null() -> None:
+    rows = [{"width": 1, "count": 2}, {"width": 1, "count": 2, "city": None}]
+    assert (parse(body(dataframe_records=rows), COLUMNS).columns or {})["city"] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"width": "wide"}, "width", "must be a number, not 'wide'"),
+        ({"width": True}, "width", "must be a number, not True"),
+        ({"width": None}, "width", "must be a number, not null"),
+        ({"count": 2.5}, "count", "must be a whole number, not 2.5"),
+        ({"count": 2**63}, "count", "must be a whole number of 64 bits, not 9223372036854775808"),
+        ({"width": 10**400}, "width", "must be a number that fits into 64 bits"),
+        ({"city": 3}, "city", "must be a text, not 3"),
+        ({"town": "Lima"}, "town", "is not a field of the model; its fields are width, count, city"),
+    ],
+)
+def test_the_field_of_a_wrong_value_is_named(change: dict[str, t.Any], field: str, words: str) -> None:
+    found = refused(body(dataframe_records=[ROW, {**ROW, **change}]))
+    assert [item[:3] for item in found] == [("dataframe_records", 1, field)]
+    assert found[0][3].startswith(words)
+
+
+def test_a_missing_field_is_named() -> None:
+    found = refused(body(dataframe_records=[{"count": 2}]))
+    assert found == [("dataframe_records", 0, "width", "is missing; it must be a number")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"[" * 100000, "is not JSON"),
+        (b'{"inputs": [NaN]}', "NaN is not a JSON number; write null"),
+        (b"[]", "must be an object with one of"),
+        (b"{}", "must have exactly one of"),
+        (body(inputs=[ROW], dataframe_records=[ROW]), "must have exactly one of"),
+        (body(rows=[ROW]), "is not known here; known are dataframe_records"),
+        (body(inputs=[]), "must be a list of at least one row"),
+        (body(inputs=[5]), "must be an object with the model's fields"),
+        (body(dataframe_split={"columns": ["a"]}), "must be an object with the lists columns and data"),
+        (body(dataframe_split={"columns": ["a", "a"], "data": []}), "must be texts, each one once"),
+        (body(dataframe_split={"columns": ["a"], "data": [[1, 2]]}), "must be a list of 1 values"),
+        (body(inputs=[ROW], params=3), "must be an object"),
+        (body(inputs=[ROW], params={"bottom": 3}), "is not a parameter of the model; known: top"),
+        (body(inputs=[ROW], params={"top": "x"}), "must be a whole number"),
+    ],
+)
+def test_a_request_that_is_none_is_refused(content: bytes, words: str) -> None:
+    assert any(words in item[-1] for item in refused(content))
+
+
+def test_params_reach_the_model() -> None:
+    assert parse(body(inputs=[ROW], params={"top": 3}), COLUMNS).params == {"top": 3}
+
+
+@pytest.mark.parametrize(
+    ("data", "loc"),
+    [
+        ([[1.0, 2.0], [1.0]], ("inputs", 1)),
+        ([[1.0, 2.0, 3.0]], ("inputs", 0)),
+        ([[1.0, "x"]], ("inputs", 0, 1)),
+        (3, ("inputs",)),
+    ],
+)
+def test_an_array_of_another_shape_or_type_is_refused(data: t.Any, loc: tuple[t.Any, ...]) -> None:
+    assert refused(body(inputs=data), TENSOR)[0][:-1] == loc
+
+
+def test_an_array_of_the_right_shape_is_passed_on() -> None:
+    assert parse(body(inputs=[[1, 2], [3, 4]]), TENSOR).data == [[1, 2], [3, 4]]
+
+
+def test_named_arrays_must_all_be_there() -> None:
+    spec = {"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}
+    signature = Signature(inputs=[{**spec, "name": "a"}, {**spec, "name": "b"}])
+    assert [item[:2] for item in refused(body(inputs={"a": [1], "c": [1]}), signature)] == [
+        ("inputs", "b"),
+        ("inputs", "c"),
+    ]
+    assert parse(body(inputs={"a": [1], "b": [2]}), signature).data == {"a": [1], "b": [2]}
+
+
+def test_nested_types_are_checked() -> None:
+    item = {"type": "object", "properties": {"x": {"type": "double", "required": True}}}
+    signature = Signature(inputs=[{"type": "array", "items": item, "name": "points", "required": True}])
+    assert refused(body(inputs=[{"points": [{"x": 1}, {"x": "y"}]}]), signature)[0][:-1] == (
+        "inputs", 0, "points", 1, "x",
+    )  # fmt: skip
+
+
+def test_without_a_signature_everything_passes() -> None:
+    assert parse(body(inputs=[[1, "x"]]), Signature()).data == [[1, "x"]]
+    assert parse(body(dataframe_records=[{"a": 1}, {"b": 2}]), Signature()).columns == {"a": [1, None], "b": [None, 2]}
+
+
+def test_the_answer_shows_the_first_problems_and_counts_the_rest() -> None:
+    with pytest.raises(InvalidError) as caught:
+        parse(body(inputs=[{"count": 1}] * (MOST_PROBLEMS + 5)), COLUMNS)
+    found = caught.value.body()
+    assert len(found["detail"]) == MOST_PROBLEMS
+    assert found["more_errors"] == 5
+    assert found["detail"][0]["loc"] == ["body", "inputs", 0, "width"]

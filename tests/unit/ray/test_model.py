@@ -1,0 +1,117 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A registered model, deployed by name, version or alias."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError
+from ansible_collections.mlops.platform.plugins.module_utils._mlflow.client import RefusedError
+from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError
+from ansible_collections.mlops.platform.plugins.modules import ray_model
+
+from .conftest import FakeKube
+
+ENV = "py3.13-ray2.60.0"
+PARAMS: dict[str, t.Any] = {
+    **{name: option.get("default") for name, option in ray_model.SPEC.items()},
+    "namespace": "mlops",
+    "service": "ray",
+    "wait_timeout": 5,
+    "model": "iris",
+}
+
+
+class Registry:
+    """MLflow's registry with one model of three versions."""
+
+    def __init__(self, env_id: str | None = ENV) -> None:
+        self.env_id = env_id
+
+    def version(self, number: str) -> dict[str, t.Any]:
+        tags = [{"key": "mlops.env_id", "value": self.env_id}] if self.env_id else []
+        return {"name": "iris", "version": number, "tags": tags}
+
+    def call(self, method: str, function: str, /, **fields: t.Any) -> dict[str, t.Any]:
+        assert method == "GET"
+        if fields.get("name") not in (None, "iris"):
+            raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "not found")
+        if function == "registered-models/alias":
+            return {"model_version": self.version({"champion": "2"}[fields["alias"]])}
+        if function == "model-versions/get":
+            return {"model_version": self.version(fields["version"])}
+        return {"model_versions": [self.version("3")] if "'iris'" in fields["filter"] else []}
+
+
+@pytest.fixture
+def known(kube: FakeKube) -> FakeKube:
+    """A RayService that says its environment."""
+    kube.service["metadata"]["annotations"] = {"mlops.platform/env-id": ENV, "mlops.platform/env-id-serves": "old"}
+    return kube
+
+
+def run(
+    kube: FakeKube, registry: Registry | None = None, check: bool = False, **params: t.Any
+) -> tuple[dict[str, t.Any], str]:
+    def way(_params: t.Any) -> t.Any:
+        return contextlib.nullcontext(registry or Registry())
+
+    return ray_model.run({**PARAMS, **params}, check, kube, way)
+
+
+@pytest.mark.parametrize(("model", "version"), [("iris", "3"), ("iris/1", "1"), ("models:/iris@champion", "2")])
+def test_the_version_that_is_meant_is_deployed(known: FakeKube, model: str, version: str) -> None:
+    done, warning = run(known, model=model)
+    assert (done["changed"], done["version"], done["status"], done["route_prefix"]) == (
+        True,
+        version,
+        "RUNNING",
+        "/iris",
+    )
+    assert warning == ""
+    entry = known.config["applications"][1]
+    assert entry["args"] == {"model_uri": f"models:/iris/{version}"}
+    assert entry["deployments"][0]["num_replicas"] == 2
+
+
+def test_it_is_done_once_and_only_for_real(known: FakeKube) -> None:
+    assert [run(known, check=check)[0]["changed"] for check in (True, False, True, False)] == [True, True, False, False]
+
+
+def test_it_is_shut_down_without_mlflow(known: FakeKube) -> None:
+    run(known)
+
+    def no_way(_params: t.Any) -> t.Any:
+        raise AssertionError("MLflow was asked")
+
+    done, _warning = ray_model.run({**PARAMS, "state": "absent", "model": "iris@champion"}, False, known, no_way)
+    assert (done["changed"], known.names) == (True, ["model-list"])
+
+
+def test_a_model_of_another_environment_is_refused_or_warned_of(known: FakeKube) -> None:
+    with pytest.raises(RayError, match="env_policy: the model was made in"):
+        run(known, Registry("py3.12-ray2.59.0"))
+    assert known.names == ["model-list"]
+    done, warning = run(known, Registry("py3.12-ray2.59.0"), env_policy="warn")
+    assert done["status"] == "RUNNING"
+    assert "py3.12-ray2.59.0" in warning
+
+
+def test_an_older_environment_that_is_known_to_be_served_is(known: FakeKube) -> None:
+    assert run(known, Registry("old"))[1] == ""
+
+
+def test_a_service_that_does_not_say_its_environment_is_refused(kube: FakeKube) -> None:
+    with pytest.raises(RayError, match="run the role ray_service"):
+        run(kube)
+
+
+@pytest.mark.parametrize("model", ["wine", "wine/1", "wine@champion"])
+def test_a_model_that_is_not_there_is_named(known: FakeKube, model: str) -> None:
+    with pytest.raises(MlflowError, match="model: wine"):
+        run(known, model=model)

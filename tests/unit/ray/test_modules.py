@@ -1,0 +1,130 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules about Ray: create, change, remove; each planned, done, planned again and done again."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.mlops.platform.plugins.module_utils._ray import NotThereError
+from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import HIDDEN, HIDDEN_CHANGED, masked
+from ansible_collections.mlops.platform.plugins.modules import (
+    ray_gcs_state,
+    ray_objects_info,
+    ray_serve_application,
+    ray_serve_application_info,
+    ray_worker_groups,
+)
+
+from .conftest import FakeKube
+
+DEFAULTS: dict[str, t.Any] = {
+    **{name: option.get("default") for name, option in ray_serve_application.SPEC.items()},
+    "namespace": "mlops",
+    "service": "ray",
+    "wait_timeout": 5,
+}
+
+
+def run(kube: FakeKube, check: bool = False, **params: t.Any) -> dict[str, t.Any]:
+    return ray_serve_application.run({**DEFAULTS, **params}, check, kube)
+
+
+CREATE = {"name": "iris", "import_path": "a.b:c"}
+CHANGE = {**CREATE, "args": {"model_uri": "models:/iris/2"}}
+REMOVE = {"name": "iris", "state": "absent"}
+
+
+@pytest.mark.parametrize(("before", "step"), [([], CREATE), ([CREATE], CHANGE), ([CREATE], REMOVE)])
+def test_each_step_changes_once_and_only_for_real(
+    kube: FakeKube, before: list[dict[str, t.Any]], step: dict[str, t.Any]
+) -> None:
+    for params in before:
+        run(kube, **params)
+    found = []
+    for check in (True, False, True, False):
+        patches = len(kube.patches)
+        found.append(run(kube, check, **step))
+        assert not check or len(kube.patches) == patches
+    assert [one["changed"] for one in found] == [True, True, False, False]
+    assert found[0]["diff"] == found[1]["diff"]
+    assert found[0]["diff"]["before"] != found[0]["diff"]["after"]
+
+
+def test_an_entry_may_be_given_as_a_whole(kube: FakeKube) -> None:
+    run(kube, **CREATE)
+    (_own, iris) = ray_serve_application_info.run({"namespace": "mlops", "service": "ray", "name": None}, kube)[
+        "applications"
+    ]
+    assert not run(kube, application=iris["entry"])["changed"]
+
+
+def test_without_a_service_a_plan_is_unverified_and_a_run_fails(kube: FakeKube) -> None:
+    assert run(kube, True, **CREATE, service="other")["not_verified"] == ["iris"]
+    with pytest.raises(NotThereError):
+        run(kube, **CREATE, service="other")
+    assert not run(kube, **REMOVE, service="other")["changed"]
+
+
+def test_what_is_there_is_told(kube: FakeKube) -> None:
+    kube.outcomes["a.b:c"] = ("DEPLOY_FAILED", "no such model")
+    run(kube, **CREATE, wait=False)
+    kube.work(3)
+    found = ray_serve_application_info.run({"namespace": "mlops", "service": "ray", "name": None}, kube)
+    assert (found["exists"], found["ray_cluster"], found["upgrading"]) == (True, "ray-1", False)
+    own, iris = found["applications"]
+    assert (own["built_in"], own["status"]) == (True, "RUNNING")
+    assert (iris["built_in"], iris["status"], iris["message"]) == (False, "DEPLOY_FAILED", "no such model")
+    nothing = ray_serve_application_info.run({"namespace": "mlops", "service": "other", "name": None}, kube)
+    assert nothing == {"exists": False, "ray_cluster": "", "upgrading": False, "applications": []}
+
+
+def test_values_of_the_environment_are_hidden() -> None:
+    def entry(**values: str) -> dict[str, t.Any]:
+        return {"runtime_env": {"env_vars": values}}
+
+    before, after = masked(entry(A="1", B="2"), entry(A="1", B="3", C="4"))
+    assert before == entry(A=HIDDEN, B=HIDDEN)
+    assert after == entry(A=HIDDEN, B=HIDDEN_CHANGED, C=HIDDEN)
+    assert masked(None, {"name": "a"}) == (None, {"name": "a"})
+
+
+GROUP = {"name": "workers", "replicas": 3, "min_replicas": 3, "max_replicas": 3}
+
+
+def test_another_number_of_workers_is_set_on_the_running_cluster(kube: FakeKube) -> None:
+    params = {"namespace": "mlops", "service": "ray", "groups": [GROUP]}
+    found = [ray_worker_groups.run(params, check, kube) for check in (True, False, True, False)]
+    assert [one["changed"] for one in found] == [True, True, False, False]
+    assert found[0]["diff"] == found[1]["diff"]
+    group = kube.cluster["spec"]["workerGroupSpecs"][0]
+    assert (group["replicas"], group["minReplicas"], group["maxReplicas"]) == (3, 3, 3)
+
+
+def test_a_group_that_the_cluster_does_not_have_is_left_to_the_operator(kube: FakeKube) -> None:
+    params = {"namespace": "mlops", "service": "ray", "groups": [{**GROUP, "name": "more"}]}
+    assert not ray_worker_groups.run(params, False, kube)["changed"]
+
+
+class Group:
+    """An API group with two kinds."""
+
+    def get(self, path: str, query: t.Any) -> t.Any:
+        kinds = [{"name": "rayclusters", "kind": "RayCluster"}, {"name": "rayclusters/status", "kind": "RayCluster"}]
+        if path.endswith("/v1"):
+            return {"resources": kinds}
+        return {"items": [{"metadata": {"namespace": "b", "name": "x"}}, {"metadata": {"namespace": "a", "name": "y"}}]}
+
+
+def test_all_objects_are_listed(kube: FakeKube) -> None:
+    assert ray_objects_info.objects(t.cast("t.Any", Group())) == ["RayCluster a/y", "RayCluster b/x"]
+    assert ray_objects_info.objects(kube) == []
+
+
+def test_only_the_keys_of_clusters_that_are_gone_are_stale() -> None:
+    living, gone = "0fb1b0e3-0a4a-4f53-a4c5-7c8f9b0d3a51", "1fb1b0e3-0a4a-4f53-a4c5-7c8f9b0d3a52"
+    keys = [f"RAY{living}@NODE", f"RAY{gone}@NODE", f"RAY{gone}@KV", f"RAY{gone}@KV", "RAYmine@KV", "session:RAY"]
+    assert ray_gcs_state.stale(keys, {living}) == {gone: [f"RAY{gone}@KV", f"RAY{gone}@NODE"]}

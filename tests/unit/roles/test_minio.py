@@ -1,0 +1,137 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role minio makes of its variables."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.template import trust_as_template
+from rendering import objects, one, templar
+
+
+def container(**variables: t.Any) -> dict[str, t.Any]:
+    found = one(objects("minio", **variables), "StatefulSet")["spec"]
+    assert found["replicas"] == 1
+    return found["template"]["spec"]["containers"][0]
+
+
+def environment(**variables: t.Any) -> dict[str, t.Any]:
+    return {item["name"]: item.get("value") for item in container(**variables)["env"]}
+
+
+def value(expression: str, **variables: t.Any) -> t.Any:
+    return templar("minio", **variables).template(trust_as_template(f"{{{{ {expression} }}}}"))
+
+
+def test_the_server_runs_under_the_lease_on_the_one_claim() -> None:
+    assert container()["command"] == [
+        *["lease", "run", "--dir", "/data/.lease", "--seconds", "45", "--stop-signal", "TERM", "--"],
+        *["minio", "server", "--address", ":9000", "--certs-dir", "/run/minio/certificates", "/data"],
+    ]
+    volumes = one(objects("minio"), "StatefulSet")["spec"]["template"]["spec"]["volumes"]
+    assert volumes[0] == {"name": "data", "persistentVolumeClaim": {"claimName": "minio-data"}}
+
+
+def test_the_password_is_a_file_and_nowhere_else() -> None:
+    password = one(objects("minio"), "Secret")["stringData"]["root_password"]
+    others = [item for item in objects("minio") if item["kind"] != "Secret"]
+    assert len(password) == 32
+    assert password not in json.dumps(others)
+    assert environment()["MINIO_ROOT_PASSWORD_FILE"] == "/run/secrets/minio/root_password"
+
+
+def test_the_console_is_off_unless_asked_for() -> None:
+    assert environment()["MINIO_BROWSER"] == "off"
+    assert "--console-address" not in container()["command"]
+    asked = {
+        "minio_console_enabled": True,
+        "minio_console_exposure": {"type": "ingress", "host": "console.example.com"},
+    }
+    assert environment(**asked)["MINIO_BROWSER"] == "on"
+    found = objects("minio", **asked)
+    backend = one(found, "Ingress")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    assert backend == {"name": "minio-console", "port": {"number": 9001}}
+    assert one(found, "Service", "minio-console")["spec"]["ports"][0]["targetPort"] == "console"
+    policy = one(found, "NetworkPolicy", "minio-console")["spec"]
+    assert policy["ingress"] == [{"ports": [{"port": 9001, "protocol": "TCP"}]}]
+    with pytest.raises(AnsibleError, match=r"minio_console_exposure.host: '' is not a DNS name"):
+        objects("minio", minio_console_enabled=True, minio_console_exposure={"type": "ingress"})
+
+
+def test_metrics_are_closed_unless_asked_for() -> None:
+    assert environment()["MINIO_PROMETHEUS_AUTH_TYPE"] == "jwt"
+    assert environment(minio_metrics={"enabled": True})["MINIO_PROMETHEUS_AUTH_TYPE"] == "public"
+    template = one(objects("minio", minio_metrics={"enabled": True}), "StatefulSet")["spec"]["template"]
+    assert template["metadata"]["annotations"]["prometheus.io/path"] == "/minio/v2/metrics/cluster"
+
+
+def test_settings_of_the_user_never_replace_the_roles_own() -> None:
+    found = environment(minio_environment={"MINIO_SCANNER_SPEED": "slow", "MINIO_ROOT_PASSWORD_FILE": "/other"})
+    assert found["MINIO_SCANNER_SPEED"] == "slow"
+    assert found["MINIO_ROOT_PASSWORD_FILE"] == "/run/secrets/minio/root_password"
+
+
+def test_with_tls_everything_speaks_https() -> None:
+    found = container(minio_tls={"secret": "mine"})
+    probes = [found[name]["httpGet"]["scheme"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
+    assert probes == ["HTTPS"] * 3
+    volumes = one(objects("minio", minio_tls={"secret": "mine"}), "StatefulSet")["spec"]["template"]["spec"]["volumes"]
+    source = volumes[-1]["projected"]["sources"][0]["secret"]
+    assert source["name"] == "mine"
+    assert [item["path"] for item in source["items"]] == ["public.crt", "private.key"]
+    assert value("__minio_endpoint", minio_tls={"secret": "mine"}) == "https://minio:9000"
+
+
+def test_an_application_gets_a_secret_that_opens_its_own_bucket() -> None:
+    variables = {"minio_applications": [{"name": "shop", "bucket": "goods", "generation": 2, "quota": "1Gi"}]}
+    secret = one(objects("minio", **variables), "Secret", "minio-shop")
+    data = secret["stringData"]
+    assert {key: data[key] for key in ("access_key", "bucket", "endpoint", "region")} == {
+        "access_key": "shop",
+        "bucket": "goods",
+        "endpoint": "http://minio:9000",
+        "region": "us-east-1",
+    }
+    assert secret["metadata"]["annotations"] == {"mlops.platform/restart": "false"}
+    entry = value("__minio_applications[0].application", **variables)
+    assert entry == {"name": "shop", "bucket": "goods", "quota": "1Gi", "secret_key": data["secret_key"]}
+    first = value("__minio_applications[0].application.secret_key", minio_applications=[{"name": "shop"}])
+    assert first != data["secret_key"]
+
+
+def test_an_absent_application_has_no_secret() -> None:
+    variables = {"minio_applications": [{"name": "shop", "state": "absent"}]}
+    assert [item["metadata"]["name"] for item in objects("minio", **variables) if item["kind"] == "Secret"] == ["minio"]
+
+
+def test_users_get_a_derived_secret_and_policies_go_after_their_users() -> None:
+    users = value("__minio_users", minio_users=[{"access_key": "ana", "policies": ["readonly"]}])
+    assert (users[0]["access_key"], len(users[0]["secret_key"])) == ("ana", 32)
+    policies = [{"name": "a", "policy": {}}, {"name": "b", "state": "absent"}, {"name": "c", "state": "present"}]
+    assert [item["name"] for item in value("__minio_policies", minio_policies=policies)] == ["a", "c"]
+
+
+def test_with_an_external_store_there_is_no_server() -> None:
+    assert value("__minio_state") == "present"
+    assert value("__minio_state", object_store_type="external") == "absent"
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"minio_root_password": "short"}, "minio_root_password: it is shorter than 12"),
+        ({"minio_applications": [{"name": "Shop"}]}, "minio_applications, Shop: the Secret is named after it"),
+        ({"minio_applications": [{"name": "shop", "secret_key": "short"}]}, "minio_applications, shop: it is shorter"),
+        ({"minio_exposure": {"type": "ingress"}}, "minio_exposure.host: '' is not a DNS name"),
+        ({"minio_lease_seconds": 3}, "lease_seconds: 3 is too short"),
+    ],
+)
+def test_a_wrong_value_is_named(variables: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleError) as error:
+        objects("minio", **variables)
+    assert message in str(error.value)

@@ -1,0 +1,117 @@
+"""Who reaches whom under the policies that the roles make. The lab does not enforce them, so this is their test."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+from reachability import Peer, reaches
+from rendering import ROLES, Object, objects
+
+# What each component connects to. A role that is not here has no policy to test.
+NEEDS: dict[str, set[str]] = {
+    "postgresql": set(),
+    "redis": set(),
+    "minio": set(),
+    "mlflow": {"postgresql", "minio"},
+}
+PORTS = {"postgresql": 5432, "redis": 6379, "minio": 9000, "mlflow": 5000}
+PRESENT = [name for name in NEEDS if (ROLES / name).is_dir()]
+OUTSIDE = Peer(address="203.0.113.9")
+STRANGER = Peer({"app": "notebook"})
+DNS = Peer({"k8s-app": "kube-dns"}, namespace="kube-system")
+
+
+def policies(found: t.Sequence[Object]) -> list[Object]:
+    return [item for item in found if item["kind"] == "NetworkPolicy"]
+
+
+def pods(found: t.Sequence[Object]) -> list[Peer]:
+    """The pods of all workloads of a role."""
+    templates = [item["spec"]["template"] for item in found if "template" in item.get("spec", {})]
+    return [Peer(template["metadata"]["labels"]) for template in templates]
+
+
+@functools.cache
+def platform() -> tuple[list[Object], dict[str, list[Peer]]]:
+    """All policies together, and the pods of each component."""
+    rendered = {role: objects(role) for role in PRESENT}
+    return [item for found in rendered.values() for item in policies(found)], {
+        role: pods(found) for role, found in rendered.items()
+    }
+
+
+@pytest.mark.parametrize("source", PRESENT)
+@pytest.mark.parametrize("target", PRESENT)
+def test_a_component_reaches_what_it_needs_and_nothing_else(source: str, target: str) -> None:
+    rules, found = platform()
+    server = found[target][0]
+    for client in found[source]:
+        assert reaches(rules, client, server, PORTS[target]) is (target in NEEDS[source])
+        assert not reaches(rules, client, server, 22)
+
+
+@pytest.mark.parametrize("target", PRESENT)
+def test_others_reach_a_component_only_when_they_say_that_they_use_it(target: str) -> None:
+    rules, found = platform()
+    server = found[target][0]
+    user = {f"mlops.platform/uses-{target}": "true"}
+    assert reaches(rules, Peer(user), server, PORTS[target])
+    for other in (STRANGER, OUTSIDE, Peer(user, namespace="elsewhere")):
+        assert not reaches(rules, other, server, PORTS[target])
+
+
+@pytest.mark.parametrize("role", PRESENT)
+def test_names_are_looked_up_by_those_who_connect_to_others(role: str) -> None:
+    rules, found = platform()
+    for pod in found[role]:
+        assert reaches(rules, pod, DNS, 53, "UDP") is bool(NEEDS[role])
+        assert not reaches(rules, pod, OUTSIDE, 443)
+
+
+@pytest.mark.parametrize("role", PRESENT)
+@pytest.mark.parametrize("networks", [[], ["203.0.113.0/24"], ["198.51.100.0/24"]])
+def test_an_exposure_lets_its_networks_in(role: str, networks: list[str]) -> None:
+    found = objects(role, **{f"{role}_exposure": {"type": "load_balancer", "from": networks}})
+    assert reaches(policies(found), OUTSIDE, pods(found)[0], PORTS[role]) is (networks != ["198.51.100.0/24"])
+
+
+@pytest.mark.parametrize("role", PRESENT)
+def test_more_peers_are_let_in_by_the_users_list(role: str) -> None:
+    peer = {"namespaceSelector": {"matchLabels": {"team": "blue"}}}
+    found = objects(role, **{f"{role}_network_policy": {"from": [peer]}})
+    server = pods(found)[0]
+    assert reaches(policies(found), Peer(namespace="x", namespace_labels={"team": "blue"}), server, PORTS[role])
+    assert not reaches(policies(found), Peer(namespace="x", namespace_labels={"team": "red"}), server, PORTS[role])
+
+
+@pytest.mark.parametrize("role", PRESENT)
+def test_a_policy_can_be_switched_off(role: str) -> None:
+    assert policies(objects(role, **{f"{role}_network_policy": {"enabled": False}})) == []
+
+
+def test_without_a_policy_everything_is_reachable() -> None:
+    assert reaches([], STRANGER, Peer({"a": "b"}), 1)
+
+
+def test_blocks_ports_and_namespaces_are_told_apart() -> None:
+    spec = {
+        "podSelector": {"matchLabels": {"app": "a"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {
+                "from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}],
+                "ports": [{"port": 80, "endPort": 90}],
+            }
+        ],
+    }
+    rules = [{"metadata": {"name": "a"}, "spec": spec}]
+    server = Peer({"app": "a"})
+    reached = {
+        (address, port): reaches(rules, Peer(address=address), server, port)
+        for address in ("10.2.0.1", "10.1.0.1", "11.0.0.1")
+        for port in (80, 90, 91)
+    }
+    assert [key for key, value in reached.items() if value] == [("10.2.0.1", 80), ("10.2.0.1", 90)]
+    assert reaches(rules, Peer(address="11.0.0.1"), Peer({"app": "b"}), 80)

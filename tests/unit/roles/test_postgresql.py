@@ -1,0 +1,107 @@
+"""What the role postgresql makes of its variables."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleError
+from rendering import objects, one
+
+
+def pod(**variables: t.Any) -> dict[str, t.Any]:
+    return one(objects("postgresql", **variables), "StatefulSet")["spec"]["template"]
+
+
+def config(**variables: t.Any) -> dict[str, str]:
+    return one(objects("postgresql", **variables), "ConfigMap")["data"]
+
+
+def test_there_is_one_replica_with_one_claim_and_no_template_of_claims() -> None:
+    found = one(objects("postgresql"), "StatefulSet")["spec"]
+    assert found["replicas"] == 1
+    assert "volumeClaimTemplates" not in found
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "postgresql-data"}} in found["template"]["spec"][
+        "volumes"
+    ]
+
+
+def test_the_server_runs_under_the_lease_and_its_data_lie_beside_it() -> None:
+    container = pod()["spec"]["containers"][0]
+    environment = {item["name"]: item.get("value") for item in container["env"]}
+    assert container["command"][:4] == ["lease", "run", "--dir", "/data/.lease"]
+    assert environment["PGDATA"] == "/data/pgdata"
+    assert environment["LEASE_CLUSTER"] == "unit01"
+
+
+def test_an_image_without_the_wrapper_can_run() -> None:
+    assert pod(postgresql_lease_seconds=0)["spec"]["containers"][0]["command"] == ["sh", "/etc/postgresql/start.sh"]
+
+
+def test_the_password_is_a_file_and_nowhere_else() -> None:
+    password = one(objects("postgresql"), "Secret")["stringData"]["password"]
+    others = [item for item in objects("postgresql") if item["kind"] != "Secret"]
+    assert len(password) == 32
+    assert password not in json.dumps(others, default=str)
+
+
+def test_another_generation_is_another_password() -> None:
+    first, second = (
+        one(objects("postgresql", postgresql_password_generation=number), "Secret")["stringData"]["password"]
+        for number in (1, 2)
+    )
+    assert first != second
+
+
+def test_settings_go_over_the_roles_own_and_null_leaves_one_out() -> None:
+    text = config(postgresql_config={"max_connections": 50, "jit": None, "log_line_prefix": "it's"})["postgresql.conf"]
+    assert "max_connections = 50\n" in text
+    assert "jit" not in text
+    assert "log_line_prefix = 'it''s'\n" in text
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"postgresql_config": {"fsync": False}}, "postgresql_config.fsync"),
+        ({"postgresql_config": {"port": 1}}, "postgresql_config.port"),
+        ({"postgresql_config": {"a b": 1}}, "is not the name of a setting"),
+        ({"postgresql_password": "short"}, "postgresql_password: it is shorter than 12"),
+        ({"postgresql_exposure": {"type": "ingress", "host": "a.b"}}, "postgresql_exposure.type"),
+        ({"postgresql_lease_seconds": 3}, "lease_seconds: 3 is too short"),
+        ({"platform_master_key": ""}, "platform_master_key: it is empty"),
+        ({"platform_master_key": "short"}, "platform_master_key: it has 5 characters"),
+        ({"postgresql_databases": [{"name": "Ünï"}]}, "no Secret can be named"),
+        ({"postgresql_tls": {"secret": "a", "issuer": "b"}}, "exclude each other"),
+    ],
+)
+def test_a_wrong_value_is_named(variables: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleError) as error:
+        objects("postgresql", **variables)
+    assert message in str(error.value)
+
+
+def test_with_tls_connections_without_it_are_refused() -> None:
+    found = config(postgresql_tls={"secret": "mine"})
+    assert "ssl = on\n" in found["postgresql.conf"]
+    assert found["pg_hba.conf"].splitlines() == ["local all all trust", "hostssl all all all scram-sha-256"]
+    volumes = pod(postgresql_tls={"secret": "mine"})["spec"]["volumes"]
+    assert {"name": "tls", "secret": {"secretName": "mine"}} in volumes
+
+
+def test_an_issuer_makes_the_certificate_for_all_names_of_the_service() -> None:
+    certificate = one(objects("postgresql", postgresql_tls={"issuer": "company"}), "Certificate")["spec"]
+    assert certificate["secretName"] == "postgresql-tls"
+    assert "postgresql.mlops.svc.cluster.local" in certificate["dnsNames"]
+    assert certificate["issuerRef"] == {"name": "company", "kind": "ClusterIssuer"}
+
+
+def test_a_database_of_ones_own_gets_its_secret() -> None:
+    secret = one(
+        objects("postgresql", postgresql_databases=[{"name": "shop", "owner": "shop_app"}]),
+        "Secret",
+        "postgresql-shop-app",
+    )
+    data = secret["stringData"]
+    assert data["url"] == f"postgresql+psycopg2://shop_app:{data['password']}@postgresql:5432/shop"

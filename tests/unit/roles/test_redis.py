@@ -1,0 +1,62 @@
+"""What the role redis makes of its variables."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleError
+from rendering import objects, one
+
+
+def conf(**variables: t.Any) -> list[str]:
+    return one(objects("redis", **variables), "ConfigMap")["data"]["redis.conf"].splitlines()
+
+
+def test_nothing_is_evicted_and_a_quiet_connection_stays() -> None:
+    assert {"appendonly yes", "maxmemory-policy noeviction", "timeout 0"} <= set(conf())
+
+
+def test_settings_go_over_the_roles_own() -> None:
+    assert "appendfsync always" in conf(redis_config={"appendfsync": "always"})
+    assert not [line for line in conf(redis_config={"tcp-backlog": None}) if line.startswith("tcp-backlog")]
+
+
+def test_the_password_is_a_file_and_nowhere_else() -> None:
+    found = objects("redis")
+    password = one(found, "Secret")["stringData"]["password"]
+    assert password not in json.dumps([item for item in found if item["kind"] != "Secret"])
+
+
+def test_a_new_password_restarts_nothing() -> None:
+    assert one(objects("redis"), "Secret")["metadata"]["annotations"] == {"mlops.platform/restart": "false"}
+
+
+def test_with_a_redis_of_ones_own_only_the_secret_is_made() -> None:
+    found = objects("redis", mlops_redis_external="redis.example.com:6379", redis_password="theirs")
+    assert sorted(item["kind"] for item in found) == ["Namespace", "Secret"]
+    assert one(found, "Secret")["stringData"]["password"] == "theirs"
+
+
+def test_with_tls_there_is_no_plain_port() -> None:
+    found = conf(redis_tls={"issuer": "company"})
+    assert {"port 0", "tls-port 6379", "tls-cert-file /run/secrets/redis-tls/tls.crt"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"redis_config": {"maxmemory-policy": "allkeys-lru"}}, "redis_config.maxmemory-policy: it must be noeviction"),
+        ({"redis_config": {"timeout": 300}}, "redis_config.timeout"),
+        ({"redis_config": {"appendonly": False}}, "redis_config.appendonly"),
+        ({"redis_config": {"requirepass": "x"}}, "redis_config.requirepass: the role sets it"),
+        ({"redis_config": {"save": "a\nrequirepass x"}}, "redis_config.save: it must be one line"),
+        ({"redis_password": "white space in it"}, "redis_password: use only printable"),
+        ({"redis_exposure": {"type": "ingress", "host": "a.b"}}, "redis_exposure.type"),
+    ],
+)
+def test_a_wrong_value_is_named(variables: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleError) as error:
+        objects("redis", **variables)
+    assert message in str(error.value)
