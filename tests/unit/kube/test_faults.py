@@ -331,13 +331,13 @@ def test_an_object_that_a_controller_writes_at_the_same_time(server: Server, cli
     run = engine(client)
     planned = run.planned
 
-    def disturbed(wanted: t.Any, live: t.Any) -> t.Any:
+    def disturbed(wanted: t.Any, live: t.Any, leaving: t.Any) -> t.Any:
         for obj in live.values():
             obj["metadata"]["managedFields"][0]["apiVersion"] = "v0"  # makes the dry run necessary
         stored = json.loads(json.dumps(server.store.objects[PATH]))
         stored["metadata"]["annotations"] = {"controller": "was here"}
         server.store.save(PATH, stored, "MODIFIED")
-        return planned(wanted, live)
+        return planned(wanted, live, leaving)
 
     run.planned = disturbed  # type: ignore[method-assign]
     assert run.present([Document(json.loads(json.dumps(CONF)), "test")]).result()["unchanged"] == 1
