@@ -88,9 +88,16 @@ def _text(value: t.Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def mlflow_users(users: t.Sequence[Row], master_key: str, cluster: str, uri: str) -> list[dict[str, t.Any]]:
-    """For each user: the entry of the module mlflow_user, and the Secret that the user's programs get."""
-    return [_user(row, master_key, cluster, uri) for row in users]
+def mlflow_users(
+    users: t.Sequence[Row], master_key: str, cluster: str, uri: str, others: t.Sequence[str] = ()
+) -> list[dict[str, t.Any]]:
+    """For each user: the entry of the module mlflow_user, and the Secret that the user's programs get.
+
+    `others` are names of users with nothing set; a row of `users` with the same name goes before.
+    """
+    named = {row["username"] for row in users}
+    rows = [{"username": name} for name in others if name not in named]
+    return [_user(row, master_key, cluster, uri) for row in [*rows, *users]]
 
 
 def _user(row: Row, master_key: str, cluster: str, uri: str) -> dict[str, t.Any]:

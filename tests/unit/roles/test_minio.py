@@ -38,7 +38,7 @@ def test_the_server_runs_under_the_lease_on_the_one_claim() -> None:
 
 
 def test_the_password_is_a_file_and_nowhere_else() -> None:
-    password = one(objects("minio"), "Secret")["stringData"]["root_password"]
+    password = one(objects("minio"), "Secret", "minio")["stringData"]["root_password"]
     others = [item for item in objects("minio") if item["kind"] != "Secret"]
     assert len(password) == 32
     assert password not in json.dumps(others)
@@ -98,15 +98,25 @@ def test_an_application_gets_a_secret_that_opens_its_own_bucket() -> None:
         "region": "us-east-1",
     }
     assert secret["metadata"]["annotations"] == {"mlops.platform/restart": "false"}
-    entry = value("__minio_applications[0].application", **variables)
+    entry = value("__minio_applications[-1].application", **variables)
     assert entry == {"name": "shop", "bucket": "goods", "quota": "1Gi", "secret_key": data["secret_key"]}
-    first = value("__minio_applications[0].application.secret_key", minio_applications=[{"name": "shop"}])
+    first = value("__minio_applications[-1].application.secret_key", minio_applications=[{"name": "shop"}])
     assert first != data["secret_key"]
 
 
 def test_an_absent_application_has_no_secret() -> None:
-    variables = {"minio_applications": [{"name": "shop", "state": "absent"}]}
+    variables = {"minio_applications": [{"name": "shop", "state": "absent"}], "minio_code_bucket": ""}
     assert [item["metadata"]["name"] for item in objects("minio", **variables) if item["kind"] == "Secret"] == ["minio"]
+
+
+def test_notebooks_write_code_and_ray_reads_it() -> None:
+    rows = [row["application"] for row in value("__minio_applications")]
+    assert [(row["name"], row["bucket"], row.get("access", "write")) for row in rows] == [
+        ("notebook", "code", "write"),
+        ("ray", "code", "read"),
+    ]
+    own = value("__minio_applications", minio_applications=[{"name": "ray", "bucket": "own"}])
+    assert [row["application"]["bucket"] for row in own] == ["code", "own"]
 
 
 def test_users_get_a_derived_secret_and_policies_go_after_their_users() -> None:

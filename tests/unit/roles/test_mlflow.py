@@ -69,10 +69,18 @@ def test_secrets_are_nowhere_but_in_secrets() -> None:
     variables = {"mlflow_users": [{"username": "ana"}]}
     found = objects("mlflow", **variables)
     hidden = {text for item in found if item["kind"] == "Secret" for text in item["stringData"].values()}
-    hidden -= {"admin", "ana", "mlflow", "us-east-1", "http://minio:9000", "http://mlflow:5000"}
+    hidden -= {"admin", "ana", "notebook", "ray", "mlflow", "us-east-1", "http://minio:9000", "http://mlflow:5000"}
     others = json.dumps([item for item in found if item["kind"] != "Secret"])
-    assert len(hidden) == 6
+    assert len(hidden) == 8
     assert not [text for text in hidden if text in others]
+
+
+def test_the_platforms_own_users_are_made_and_can_be_changed() -> None:
+    names = [row["user"]["username"] for row in value("__mlflow_users")]
+    assert names == ["notebook", "ray"]
+    changed = value("__mlflow_users", mlflow_users=[{"username": "ray", "generation": 2}])
+    assert [row["user"]["username"] for row in changed] == ["notebook", "ray"]
+    assert changed[1]["user"]["password"] != value("__mlflow_users")[1]["user"]["password"]
 
 
 def test_each_secret_is_another_one() -> None:
