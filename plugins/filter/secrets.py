@@ -13,7 +13,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 KEY_LENGTH = 32
-SHORTEST, LONGEST = 12, 43
+SHORTEST = 12
+LONGEST = 43
 REMEMBERED = 10
 
 
