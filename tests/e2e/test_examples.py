@@ -40,7 +40,7 @@ def notebook(cluster: Cluster, image: t.Callable[[str], str]) -> Iterator[t.Call
     if not found.startswith("NAME"):
         pytest.skip("this lab runs no RayService mlops/ray")
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
-    made = pod(POD, image("notebook"), ["sleep", "infinity"], uid=1000, gid=100)
+    made = pod(POD, image("notebook"), ["sleep", "infinity"], uid=1000, gid=100, pull_secret="mlops-registry")
     made["spec"]["serviceAccountName"] = ACCOUNT
     environment = [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
