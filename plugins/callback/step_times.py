@@ -20,6 +20,12 @@ options:
     default: 5
     env: [{name: MLOPS_STEP_TIMES_MINIMUM}]
     ini: [{section: callback_step_times, key: minimum}]
+  longest:
+    description: How many of the longest tasks the table names.
+    type: int
+    default: 5
+    env: [{name: MLOPS_STEP_TIMES_LONGEST}]
+    ini: [{section: callback_step_times, key: longest}]
 author: The mlops.platform maintainers (@mlops-platform)
 """
 
@@ -30,7 +36,6 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 
 REMIND_AFTER = 20.0
-LONGEST = 5
 
 
 def by_role(times: t.Sequence[tuple[str, str, float]]) -> list[tuple[str, float]]:
@@ -41,14 +46,14 @@ def by_role(times: t.Sequence[tuple[str, str, float]]) -> list[tuple[str, float]
     return list(sums.items())
 
 
-def table(times: t.Sequence[tuple[str, str, float]], total: float) -> list[str]:
+def table(times: t.Sequence[tuple[str, str, float]], total: float, longest: int) -> list[str]:
     """Lines of the table: roles, then the longest tasks."""
     rows = by_role(times)
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {seconds:8.1f} s" for name, seconds in rows if seconds >= 0.1]
     lines.append(f"  {'in all':<{width}}  {total:8.1f} s")
-    longest = sorted(times, key=lambda row: row[2], reverse=True)[:LONGEST]
-    return [*lines, *(f"  {seconds:8.1f} s  {role}: {task}" for role, task, seconds in longest if seconds >= 1)]
+    slowest = sorted(times, key=lambda row: row[2], reverse=True)[:longest]
+    return [*lines, *(f"  {seconds:8.1f} s  {role}: {task}" for role, task, seconds in slowest if seconds >= 0.1)]
 
 
 class CallbackModule(CallbackBase):
@@ -98,5 +103,5 @@ class CallbackModule(CallbackBase):
         total = time.monotonic() - self._started
         if total >= float(self.get_option("minimum")):
             self._display.display("TIMES " + "*" * 73)
-            for line in table(self._times, total):
+            for line in table(self._times, total, int(self.get_option("longest"))):
                 self._display.display(line)
