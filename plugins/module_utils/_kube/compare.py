@@ -23,7 +23,14 @@ Fields = dict[str, t.Any]
 UNTRACKED = ("apiVersion", "kind")
 UNTRACKED_META = ("name", "namespace")
 # Defaults that the server writes into values which one manager owns as a whole, by name and by the name of the whole.
-DEFAULTS: Fields = {"apiVersion": "v1", "protocol": "TCP", "scope": "*", "divisor": "0", "expirationSeconds": 3600}
+DEFAULTS: Fields = {
+    "apiVersion": "v1",
+    "protocol": "TCP",
+    "scope": "*",
+    "divisor": "0",
+    "expirationSeconds": 3600,
+    "numOfHosts": 1,  # of a group of Ray workers
+}
 MATCHING: Fields = {"namespaceSelector": {}, "objectSelector": {}, "matchPolicy": "Equivalent"}
 DEFAULTS_OF: dict[str, Fields] = {"matchConstraints": MATCHING, "matchResources": MATCHING}
 

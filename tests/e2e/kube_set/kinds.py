@@ -419,6 +419,46 @@ example(
 )
 
 
+def ray_group(container: str, resources: Object, **more: t.Any) -> Object:
+    """A group of a Ray cluster. A custom kind keeps quantities and numbers as they were written."""
+    main = {"name": container, "image": "registry.example/ray:1", "resources": resources, "securityContext": RESTRICTED}
+    return {"rayStartParams": {"num-cpus": "0"}, "template": {"spec": {"containers": [main]}}, **more}
+
+
+example(
+    "RayService",
+    core(
+        "RayService",
+        "ray",
+        "ray.io/v1",
+        spec={
+            "upgradeStrategy": {"type": "NewCluster"},
+            "serveConfigV2": "applications: []\n",
+            "rayClusterConfig": {
+                "rayVersion": "2.0.0",
+                "headGroupSpec": ray_group("ray-head", {"limits": {"cpu": 1, "memory": "1024Mi"}}),
+                "workerGroupSpecs": [
+                    ray_group(
+                        "ray-worker",
+                        {"limits": {"cpu": "1000m", "memory": 2147483648}},
+                        groupName="workers",
+                        replicas=1,
+                        minReplicas=1,
+                        maxReplicas=2,
+                    )
+                ],
+            },
+        },
+    ),
+    {
+        "spec": {
+            "rayClusterConfig": {"headGroupSpec": {"rayStartParams": {"num-cpus": "1"}}},
+            "rayClusterDeletionDelaySeconds": 60,
+        }
+    },
+)
+
+
 def merged(base: t.Any, change: t.Any) -> t.Any:
     """The value with a change merged in; None removes."""
     if not isinstance(base, dict) or not isinstance(change, dict):

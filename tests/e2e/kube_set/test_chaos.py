@@ -13,7 +13,7 @@ import yaml
 from e2e.kube_set.chaos import ChaosProxy
 from e2e.kube_set.kinds import before
 from e2e.kube_set.support import Object, Recorder, Space
-from e2e.kube_set.test_wait import SERVING, spec, workload
+from e2e.kube_set.test_wait import serving, workload
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.client import Client
 from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document
@@ -77,7 +77,7 @@ def test_a_server_that_restarts_in_the_middle(space: Space, upstream: tuple[str,
 
 
 def test_a_wait_goes_on_when_the_server_restarts(space: Space, upstream: tuple[str, int], program_image: str) -> None:
-    obj = workload("Deployment", spec(program_image, container=SERVING, nodeSelector={"kube-set-test": space.name}))
+    obj = workload("Deployment", serving(program_image, nodeSelector={"kube-set-test": space.name}))
     nodes = space.client.get("/api/v1/nodes")["items"]
     node = f"/api/v1/nodes/{nodes[0]['metadata']['name']}"
 

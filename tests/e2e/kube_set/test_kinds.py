@@ -50,6 +50,19 @@ def test_life_of_a_kind(space: Space, title: str) -> None:
     assert space.get(first["apiVersion"], first["kind"], first["metadata"]["name"]) is None
 
 
+def test_life_of_a_namespace(space: Space) -> None:
+    """It is created and changed as all others; it goes with the set and its word, and never before."""
+
+    def namespace(value: str) -> Object:
+        meta = {"name": f"{space.name}-own", "labels": {"mlops.test/value": value}}
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+
+    four_steps(space.client, lambda **more: space.present(KEEPER, namespace("1"), **more), "created", "Namespace")
+    four_steps(space.client, lambda **more: space.present(KEEPER, namespace("2"), **more), "configured", "Namespace")
+    four_steps(space.client, lambda **more: space.absent(remove_namespaces=True, **more), "pruned", "Namespace")
+    assert space.get("v1", "Namespace", f"{space.name}-own") is None
+
+
 def test_all_kinds_in_one_set(space: Space) -> None:
     """A virgin namespace: the plan of the check mode is what the run does, and the second run asks with LISTs only."""
     objects = [before(title, space.name) for title in SPECS]

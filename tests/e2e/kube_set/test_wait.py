@@ -16,7 +16,14 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.wait import N
 GRACE = 3.0
 LABELS = {"app": "waiting"}
 PROBE = {"tcpSocket": {"port": 1053}, "periodSeconds": 1}
-SERVING: Object = {"args": ["-dns.port=1053"], "readinessProbe": PROBE}
+# The lab's CoreDNS has few plugins, and none of them is in its default configuration: the pod carries its own.
+COREFILE = {"mlops.test/corefile": ".:1053 {\n    errors\n}\n"}
+FROM_ANNOTATION = [{"path": "Corefile", "fieldRef": {"fieldPath": "metadata.annotations['mlops.test/corefile']"}}]
+SERVING: Object = {
+    "args": ["-conf=/conf/Corefile"],
+    "readinessProbe": PROBE,
+    "volumeMounts": [{"name": "conf", "mountPath": "/conf"}],
+}
 
 
 def spec(image: str, **more: t.Any) -> Object:
@@ -25,10 +32,16 @@ def spec(image: str, **more: t.Any) -> Object:
     return {"containers": [container], "terminationGracePeriodSeconds": 0, **more}
 
 
+def serving(image: str, **more: t.Any) -> Object:
+    """A pod that becomes ready: CoreDNS."""
+    volumes = [{"name": "conf", "downwardAPI": {"items": FROM_ANNOTATION}}]
+    return spec(image, container=SERVING, volumes=volumes, **more)
+
+
 def workload(kind: str, pod: Object, **more: t.Any) -> Object:
     fields: Object = {
         "selector": {"matchLabels": LABELS},
-        "template": {"metadata": {"labels": LABELS}, "spec": pod},
+        "template": {"metadata": {"labels": LABELS, "annotations": COREFILE}, "spec": pod},
         **more,
     }
     if kind == "StatefulSet":
@@ -55,10 +68,10 @@ def refusal(space: Space, *objects: Object, timeout: float = 60) -> str:
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
 def test_a_workload_becomes_ready_and_its_new_form_too(space: Space, program_image: str, kind: str) -> None:
-    first = workload(kind, spec(program_image, container=SERVING))
+    first = workload(kind, serving(program_image))
     waits(space, first)
     assert f"{kind} {space.name}/waiting: ready" in space.progress
-    second = workload(kind, spec(program_image, container=SERVING, hostname="second"))
+    second = workload(kind, serving(program_image, hostname="second"))
     waits(space, second)
     status = space.get("apps/v1", kind, "waiting")["status"]
     assert 1 in (status.get("updatedReplicas"), status.get("updatedNumberScheduled"))
@@ -110,7 +123,7 @@ def test_a_pod_that_admission_refuses(space: Space, pause_image: str) -> None:
 def test_a_stateful_set_recovers_from_a_form_that_cannot_start(space: Space, program_image: str) -> None:
     """Kubernetes itself waits for ever for the pod of the bad revision."""
     refusal(space, workload("StatefulSet", spec("registry.invalid/none:1")))
-    waits(space, workload("StatefulSet", spec(program_image, container=SERVING)))
+    waits(space, workload("StatefulSet", serving(program_image)))
     assert any("its old revision holds the update" in line for line in space.progress)
 
 
