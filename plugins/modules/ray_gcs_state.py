@@ -79,6 +79,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._redis import (
     connect,
     sign_in,
 )
+from ansible_collections.mlops.platform.plugins.module_utils._tunnel import NoPodError
 
 KEY = re.compile(r"RAY([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
 CLUSTERS = "/apis/ray.io/v1/rayclusters"
@@ -127,7 +128,7 @@ def run(params: Params, check_mode: bool, kube: KubeOf) -> dict[str, t.Any]:
             found = stale(all_keys(redis), living_clusters(kube))
             for keys in () if check_mode else found.values():
                 redis.command("UNLINK", *keys)
-    except NotThereError:
+    except (NotThereError, NoPodError):
         if not check_mode:
             raise
     removed = {name: len(keys) for name, keys in found.items()}
