@@ -1,0 +1,134 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: may change in any release.
+"""Whether a node can pull images: one short pod for each, in a namespace that is removed again."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import typing as t
+
+from .._kube.client import Client
+from .._kube.errors import KubeError
+from .._kube.watch import Watch
+from .verdict import Object
+
+LABEL = "mlops.platform/preflight"
+NAMESPACES = "/api/v1/namespaces"
+REFUSED = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", "ErrImageNeverPull"}
+)
+CONTAINER = {
+    "name": "image",
+    # No image has this program. The attempt to start it is the proof that the image is there.
+    "command": ["/mlops-preflight"],
+    "imagePullPolicy": "IfNotPresent",
+    "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "64Mi"}},
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+}
+
+
+def in_use(pods: t.Iterable[Object], own: t.Collection[str]) -> set[str]:
+    """Images of the platform's pods whose containers were started."""
+    return {
+        container["image"]
+        for pod in pods
+        if pod["metadata"]["namespace"] in own and (pod.get("status") or {}).get("phase") == "Running"
+        for container in [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
+    }
+
+
+def name_of(image: str) -> str:
+    """The name of the pod that pulls an image."""
+    return f"image-{hashlib.sha256(image.encode()).hexdigest()[:16]}"
+
+
+def pod(image: str, pull_secrets: t.Iterable[str]) -> dict[str, t.Any]:
+    """A pod that ends as soon as the image is there."""
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "imagePullSecrets": [{"name": name} for name in pull_secrets],
+        "containers": [{**CONTAINER, "image": image}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name_of(image), "labels": {LABEL: "true"}},
+        "spec": spec,
+    }
+
+
+def outcome(found: Object) -> str | None:
+    """Empty when the image is there, the reason when it cannot be had, None while that is open."""
+    status = found.get("status") or {}
+    state: Object = next((item.get("state") or {} for item in status.get("containerStatuses") or []), {})
+    waiting = state.get("waiting") or {}
+    if waiting.get("reason") in REFUSED:
+        return " ".join(str(waiting.get("message") or waiting["reason"]).split())
+    if (
+        "terminated" in state
+        or "running" in state
+        or waiting.get("reason") in ("CreateContainerError", "RunContainerError")
+    ):
+        return ""
+    return None
+
+
+def pulled(client: Client, images: t.Sequence[str], secrets_: t.Sequence[Object], seconds: float) -> dict[str, str]:
+    """Why images cannot be pulled, by image; ``secrets_`` are copied into the namespace of the pods."""
+    if not images:
+        return {}
+    remove_old(client)
+    namespace = f"mlops-preflight-{secrets.token_hex(4)}"
+    labels = {LABEL: "true", "pod-security.kubernetes.io/enforce": "restricted"}
+    client.request("POST", NAMESPACES, body={"metadata": {"name": namespace, "labels": labels}})
+    try:
+        for secret in secrets_:
+            client.request("POST", f"{NAMESPACES}/{namespace}/secrets", body=copied(secret))
+        names = [secret["metadata"]["name"] for secret in secrets_]
+        path = f"{NAMESPACES}/{namespace}/pods"
+        client.each(lambda image: client.request("POST", path, body=pod(image, names)), images)
+        return waited(client, path, images, seconds)
+    finally:
+        client.request("DELETE", f"{NAMESPACES}/{namespace}")
+
+
+def copied(secret: Object) -> dict[str, t.Any]:
+    """A Secret without what binds it to its namespace."""
+    return {"metadata": {"name": secret["metadata"]["name"]}, "type": secret["type"], "data": secret["data"]}
+
+
+def remove_old(client: Client) -> None:
+    """Remove what a killed run left behind."""
+    for item in client.get(NAMESPACES, {"labelSelector": LABEL}).get("items") or []:
+        if "deletionTimestamp" not in item["metadata"]:
+            client.request("DELETE", f"{NAMESPACES}/{item['metadata']['name']}")
+
+
+def waited(client: Client, path: str, images: t.Sequence[str], seconds: float) -> dict[str, str]:
+    """Follow the pods until each has an outcome or the time is up."""
+    open_ = {name_of(image): image for image in images}
+    broken: dict[str, str] = {}
+    end = time.monotonic() + seconds
+    with Watch(client) as watch:
+        watch.follow("pods", path, {"labelSelector": LABEL})
+        while open_ and (event := watch.next(end - time.monotonic())) is not None:
+            if event.type == "FAILED":
+                raise KubeError(f"the pods that pull images cannot be watched: {event.object}")
+            for found in event.object["items"] if event.type == "LISTED" else [event.object]:
+                said = outcome(found)
+                image = open_.pop(found["metadata"]["name"], None) if said is not None else None
+                if said and image:
+                    broken[image] = said
+    return {**broken, **dict.fromkeys(open_.values(), f"it was not pulled within {seconds:.0f} s")}

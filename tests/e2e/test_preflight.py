@@ -1,0 +1,96 @@
+"""Preflight on the lab: what is wrong is named before anything is changed, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from e2e.cluster import ROOT, Cluster
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMES = ["reachability", "version", "permissions", "node addresses", "capacity", "images"]
+
+
+def preflight(cluster: Cluster, folder: Path, *options: str, **variables: t.Any) -> tuple[str, dict[str, t.Any]]:
+    """What the playbook says, and the results that it writes."""
+    extra = {"preflight_volumes": False, "preflight_json_folder": str(folder), **variables}
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/lab", "playbooks/preflight.yml", *options]
+    command += ["--limit", cluster.name, "--extra-vars", json.dumps(extra)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = json.loads((folder / f"{cluster.name}.json").read_text())["checks"]
+    return " ".join(result.stdout.split()), {check["check"]: check for check in found}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(cluster: Cluster) -> Iterator[None]:
+    """The namespace of the pods goes away again."""
+    yield
+    cluster.kubectl("wait", "--for=delete", "namespace", "--selector=mlops.platform/preflight", "--timeout=120s")
+
+
+def test_the_lab_is_what_the_platform_needs(cluster: Cluster, tmp_path: Path) -> None:
+    said, found = preflight(cluster, tmp_path)
+    assert list(found) == NAMES
+    assert {check["status"] for check in found.values()} == {"ok"}
+    assert "failed=0" in said
+
+
+def test_an_image_that_cannot_be_pulled_is_named(cluster: Cluster, lab: dict[str, t.Any], tmp_path: Path) -> None:
+    image = f"{lab['registry']}/redis:none"
+    said, found = preflight(cluster, tmp_path, redis_image=image)
+    assert found["images"]["status"] == "failed"
+    assert f"{image}: " in found["images"]["message"]
+    assert "not found" in found["images"]["message"]
+    assert "push them with playbooks/images.yml" in said
+
+
+def test_an_image_that_nobody_runs_is_pulled(cluster: Cluster, image: t.Callable[[str], str], tmp_path: Path) -> None:
+    found = preflight(cluster, tmp_path, redis_image=image("notebook"))[1]["images"]
+    assert found["status"] == "ok"
+    assert found["message"].startswith("1 pulled by a pod") or found["message"].startswith("2 pulled by a pod")
+
+
+def test_check_mode_makes_no_pods(cluster: Cluster, lab: dict[str, t.Any], tmp_path: Path) -> None:
+    found = preflight(cluster, tmp_path, "--check", redis_image=f"{lab['registry']}/redis:none")[1]["images"]
+    assert found["status"] == "skipped"
+
+
+def test_too_much_is_refused_or_only_a_warning(cluster: Cluster, tmp_path: Path) -> None:
+    large = {"requests": {"cpu": 1000, "memory": "1Gi"}}
+    said, found = preflight(cluster, tmp_path, redis_resources=large)
+    assert "redis requests 1000 CPU and 1.0 GiB, and no node has that left" in found["capacity"]["message"]
+    assert "failed=1" in said
+    said, found = preflight(cluster, tmp_path, redis_resources=large, preflight_warn_only=["capacity"])
+    assert found["capacity"]["status"] == "warning"
+    assert "failed=0" in said
+
+
+def test_nodes_outside_of_the_networks_are_refused(cluster: Cluster, tmp_path: Path) -> None:
+    found = preflight(cluster, tmp_path, cluster_node_networks=["192.0.2.0/24"])[1]["node addresses"]
+    assert found["status"] == "failed"
+    assert "add their network to cluster_node_networks" in found["message"]
+
+
+def test_a_user_without_rights_reads_which_are_missing(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    cluster.kubectl("create", "serviceaccount", "nobody", f"--namespace={namespace}")
+    token = cluster.kubectl("create", "token", "nobody", f"--namespace={namespace}").strip()
+    user = {"cluster_kubeconfig": "", "cluster_host": cluster.facts["server"], "cluster_api_key": token}
+    ca_cert = tmp_path / "ca.crt"
+    ca_cert.write_text(cluster.get("configmap", "kube-root-ca.crt", f"--namespace={namespace}")["data"]["ca.crt"])
+    said, found = preflight(cluster, tmp_path, cluster_ca_cert=str(ca_cert), **user)
+    assert "get, create pods/portforward in mlops;" in found["permissions"]["message"]
+    assert "list nodes of the cluster" in found["permissions"]["message"]
+    assert list(found) == NAMES[:3], "what needs the rights is not tried"
+    assert token not in said
+
+
+def test_a_server_that_does_not_answer_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    nowhere = {"cluster_kubeconfig": "", "cluster_host": "https://127.0.0.1:9", "cluster_api_key": "x"}
+    _said, found = preflight(cluster, tmp_path, cluster_server="https://127.0.0.1:9", **nowhere)
+    assert list(found) == ["reachability"]
+    assert "https://127.0.0.1:9 cannot be reached" in found["reachability"]["message"]

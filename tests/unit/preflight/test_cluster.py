@@ -1,0 +1,189 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Verdicts about a cluster, from what an API server says."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from rendering import objects
+
+from ansible_collections.mlops.platform.plugins.module_utils._preflight import (
+    capacity,
+    components,
+    images,
+    permissions,
+    verdict,
+)
+from ansible_collections.mlops.platform.plugins.module_utils._preflight.capacity import Demand, amount
+
+OWN = ("mlops", "mlops-storage")
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("v1.29.9", "failed"),
+        ("v1.30.0", "ok"),
+        ("v1.36.3+k3s1", "ok"),
+        ("v1.37.2", "ok"),
+        ("v1.38.0", "warning"),
+        ("v2.0.1", "warning"),
+        ("unknown", "warning"),
+    ],
+)
+def test_versions(version: str, status: str) -> None:
+    assert verdict.version({"gitVersion": version}).status == status
+
+
+def node(name: str, address: str = "10.0.0.1", cpu: str = "4", memory: str = "8Gi", **spec: t.Any) -> dict[str, t.Any]:
+    addresses = [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}]
+    status = {"addresses": addresses, "allocatable": {"cpu": cpu, "memory": memory}}
+    return {"metadata": {"name": name}, "spec": spec, "status": status}
+
+
+def pod(namespace: str, on: str, cpu: str, phase: str = "Running", **spec: t.Any) -> dict[str, t.Any]:
+    containers = [{"image": "a", "resources": {"requests": {"cpu": cpu}, "limits": {"memory": "1Gi"}}}]
+    return {
+        "metadata": {"namespace": namespace},
+        "spec": {"nodeName": on, "containers": containers, **spec},
+        "status": {"phase": phase},
+    }
+
+
+@pytest.mark.parametrize(
+    ("networks", "status", "words"),
+    [
+        (["10.0.0.0/24"], "ok", "2 nodes in 10.0.0.0/24"),
+        (["10.0.0.1/32", "fd00::/64"], "failed", "outside are b (10.0.0.2)"),
+        (["10.0.0.1/24"], "failed", "cluster_node_networks: 10.0.0.1/24 has host bits set"),
+    ],
+)
+def test_nodes_outside_of_the_networks_are_named(networks: list[str], status: str, words: str) -> None:
+    found = verdict.addresses([node("a"), node("b", "10.0.0.2")], networks)
+    assert found.status == status
+    assert words in found.message
+
+
+def test_both_addresses_of_a_node_count() -> None:
+    both = node("a")
+    both["status"]["addresses"].append({"type": "InternalIP", "address": "fd00::7"})
+    assert verdict.addresses([both], ["10.0.0.0/24"]).status == "failed"
+    assert verdict.addresses([both], ["10.0.0.0/24", "fd00::/64"]).status == "ok"
+
+
+def test_what_others_request_is_not_left_and_what_the_platform_requests_is() -> None:
+    nodes = [node("a"), node("b", unschedulable=True), node("c", taints=[{"key": "x", "effect": "NoSchedule"}])]
+    pods = [
+        pod("mlops", "a", "1"),
+        pod("other", "a", "1500m"),
+        pod("other", "a", "2", "Succeeded"),
+        pod("other", "b", "1"),
+    ]
+    assert capacity.rooms(nodes, pods, OWN) == {"a": amount({"cpu": "2500m", "memory": "7Gi"})}
+
+
+def test_a_pod_requests_as_much_as_its_largest_init_container() -> None:
+    first = [{"resources": {"requests": {"cpu": "2"}}}]
+    assert capacity.of_pod(pod("x", "a", "500m", initContainers=first)) == amount({"cpu": 2, "memory": "1Gi"})
+
+
+@pytest.mark.parametrize(
+    ("demands", "status", "words"),
+    [
+        ([Demand("redis", amount({"cpu": 1, "memory": "1Gi"}), 4)], "ok", "request 4 CPU and 4.0 GiB"),
+        ([Demand("redis", amount({"cpu": 1, "memory": "1Gi"}), 5)], "failed", "the nodes have 4 CPU and 16.0 GiB left"),
+        (
+            [Demand("ray", amount({"cpu": "2500m"}), 1)],
+            "failed",
+            "ray requests 2.5 CPU and 0.0 GiB, and no node has that",
+        ),
+        ([Demand("ray", amount({"cpu": "2500m"}), 0)], "ok", "request 0 CPU"),
+    ],
+)
+def test_capacity(demands: list[Demand], status: str, words: str) -> None:
+    room = amount({"cpu": 2, "memory": "8Gi"})
+    found = capacity.verdict(demands, {"a": room, "b": room})
+    assert found.status == status
+    assert words in found.message
+
+
+def test_missing_rights_are_listed_by_resource() -> None:
+    rights = [
+        permissions.Right("get", "", "pods/portforward", "mlops"),
+        permissions.Right("create", "", "pods/portforward", "mlops"),
+    ]
+    rights.append(permissions.Right("list", "storage.k8s.io", "csidrivers"))
+    assert permissions.grouped(rights) == [
+        "get, create pods/portforward in mlops",
+        "list csidrivers.storage.k8s.io of the cluster",
+    ]
+
+
+def test_the_port_forward_needs_get_and_create() -> None:
+    verbs = {right.verb for right in permissions.wanted(["mlops"]) if right.resource == "pods/portforward"}
+    assert verbs == {"get", "create"}
+
+
+@pytest.mark.parametrize("role", ["postgresql", "redis", "minio", "mlflow", "kuberay_operator", "ray_service"])
+def test_every_kind_that_a_role_makes_is_asked_for(role: str) -> None:
+    known = {(right.group, right.resource) for right in permissions.wanted(["mlops"])}
+    for found in objects(role):
+        group = found["apiVersion"].rpartition("/")[0]
+        plural = found["kind"].lower() + ("es" if found["kind"] == "Ingress" else "s")
+        plural = plural.replace("policys", "policies")
+        assert (group, plural) in known, found["kind"]
+
+
+def test_images_and_pods_of_a_role() -> None:
+    values = {
+        "ray_service_state": "present",
+        "ray_service_image": "registry/ray:1",
+        "ray_service_resources": {"requests": {"cpu": 1}},
+        "ray_service_workers": [{"name": "gpu", "replicas": 3, "resources": {"limits": {"cpu": 2, "memory": "4Gi"}}}],
+    }
+    assert components.images("ray_service", values) == ["registry/ray:1"]
+    assert components.demands("ray_service", values, 5) == [
+        Demand("ray_service", amount({"cpu": 1}), 1),
+        Demand("ray_service gpu", amount({"cpu": 2, "memory": "4Gi"}), 3),
+    ]
+    gone = {**values, "ray_service_state": "absent"}
+    assert components.images("ray_service", gone) == components.demands("ray_service", gone, 5) == []
+
+
+def test_a_driver_runs_on_every_node_and_its_resizer_may_be_left_out() -> None:
+    values = {
+        "csi_driver_nfs_manage": True,
+        "csi_driver_nfs_resizer": False,
+        "csi_driver_nfs_image": "nfsplugin",
+        "csi_driver_nfs_resizer_image": "resizer",
+        "csi_driver_nfs_replicas": 1,
+        "csi_driver_nfs_resources": {"requests": {"cpu": "10m"}},
+    }
+    assert components.images("csi_driver_nfs", values) == ["nfsplugin"]
+    assert components.demands("csi_driver_nfs", values, 5)[0].pods == 6
+    assert components.images("csi_driver_nfs", {**values, "csi_driver_nfs_manage": False}) == []
+
+
+def test_a_service_of_ones_own_runs_nowhere() -> None:
+    values = {"redis_state": "present", "redis_image": "redis", "redis_external": "redis.example.com:6379"}
+    assert components.images("redis", values) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"waiting": {"reason": "ErrImagePull", "message": "not found"}}, "not found"),
+        ({"waiting": {"reason": "ImagePullBackOff"}}, "ImagePullBackOff"),
+        ({"waiting": {"reason": "ContainerCreating"}}, None),
+        ({"terminated": {"reason": "StartError"}}, ""),
+        ({"waiting": {"reason": "RunContainerError"}}, ""),
+    ],
+)
+def test_the_outcome_of_a_pod(state: dict[str, t.Any], said: str | None) -> None:
+    assert images.outcome({"status": {"containerStatuses": [{"state": state}]}}) == said
+
+
+def test_a_pod_that_was_not_placed_says_nothing_yet() -> None:
+    assert images.outcome({"status": {}}) is None

@@ -1,0 +1,141 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Inventories that cannot be right are refused by the playbook, in one message, before anything is connected to."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from rendering import ROOT
+
+CLUSTER = {
+    "ansible_connection": "local",
+    "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+    "cluster_name": "prod01",
+    "cluster_server": "https://prod01.example.org:6443",
+    "cluster_node_networks": ["10.20.0.0/24"],
+    "cluster_kubeconfig": "/does/not/exist",
+}
+GOOD: dict[str, t.Any] = {
+    "storage": {"hosts": {"nfs01": {"ansible_host": "192.0.2.1"}}},
+    "prod": {
+        "vars": {
+            "mlops_environment": "prod",
+            "storage_host": "nfs01",
+            "images_registry": "registry.example.org/mlops",
+            "platform_master_key": "0123456789abcdef0123456789abcdef",
+        },
+        "hosts": {"prod01": CLUSTER},
+    },
+}
+Change = t.Callable[[dict[str, t.Any]], object]
+
+
+def said(*arguments: str) -> str:
+    """What the playbook says, as one line; it must fail."""
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "playbooks/preflight.yml", "--check", *arguments]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ANSIBLE_HOME": "/tmp", "LC_ALL": "C.UTF-8"}
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode != 0, result.stdout
+    return " ".join((result.stdout + result.stderr).split())
+
+
+def written(folder: Path, inventory: dict[str, t.Any]) -> str:
+    """The inventory as a file."""
+    path = folder / "hosts.yml"
+    path.write_text(yaml.safe_dump(inventory))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["user", "desa", "test", "prod"])
+def test_the_examples_are_refused_by_the_names_of_their_placeholders(name: str) -> None:
+    text = said("-i", f"inventories/{name}")
+    for variable in (
+        "ansible_host",
+        "cluster_server",
+        "cluster_node_networks[0]",
+        "images_registry",
+        "mlops_nfs_server",
+    ):
+        assert f"{variable}: it is still CHANGE_ME" in text
+    assert "platform_master_key: it is missing" in text
+    assert "no such variable" not in text
+
+
+def test_a_good_inventory_gets_as_far_as_its_cluster(tmp_path: Path) -> None:
+    text = said("-i", written(tmp_path, GOOD))
+    assert "kubeconfig /does/not/exist cannot be read" in text
+
+
+def cluster(inventory: dict[str, t.Any]) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", inventory["prod"]["hosts"]["prod01"])
+
+
+def twin(inventory: dict[str, t.Any], **changes: t.Any) -> None:
+    inventory["prod"]["hosts"]["prod02"] = {**CLUSTER, "cluster_name": "prod02", **changes}
+
+
+OTHER = "https://prod02.example.org:6443"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda i: cluster(i).update(postgresql_storage_sise="5Gi"),
+            "postgresql_storage_sise: the collection has no such variable; did you mean postgresql_storage_size?",
+        ),
+        (lambda i: cluster(i).update(mlops_enviroment="prod"), "did you mean mlops_environment?"),
+        (lambda i: cluster(i).update(storage_hosts="nfs01"), "storage_hosts: the collection has no such variable"),
+        (
+            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_folder="deploy-Mlops-prod01"),
+            "prod01 and prod02: mlops_nfs_folder: both have the folder /bitnami/deploy-Mlops-prod01 on nfs01",
+        ),
+        (lambda i: twin(i), "prod01 and prod02: cluster_server: both are https://prod01.example.org:6443"),
+        (
+            lambda i: i.update(test={"hosts": {"prod01": {}}}),
+            "prod01: it is in the groups prod and test; a cluster belongs to one environment",
+        ),
+        (
+            lambda i: i["prod"]["vars"].update(storage_host="nfs02"),
+            "storage_host: nfs02 is not in the group storage of this inventory; it has nfs01",
+        ),
+        (lambda i: i.pop("storage"), "it has none: write the storage server there"),
+        (lambda i: i["prod"]["vars"].pop("storage_host"), "storage_host: it is missing"),
+        (lambda i: i["prod"]["vars"].pop("platform_master_key"), "platform_master_key: it is missing"),
+        (
+            lambda i: i["prod"]["vars"].update(platform_master_key="{{ vault_key }}"),
+            "platform_master_key: its value cannot be made: ",
+        ),
+        (lambda i: cluster(i).pop("cluster_server"), "cluster_server: it is missing"),
+    ],
+)
+def test_a_fault_is_named_with_its_remedy(tmp_path: Path, change: Change, words: str) -> None:
+    inventory = copy.deepcopy(GOOD)
+    change(inventory)
+    text = said("-i", written(tmp_path, inventory))
+    assert words in text
+    assert "nothing was touched" in text
+    assert "/does/not/exist" not in text
+
+
+def test_a_limit_does_not_hide_the_other_hosts(tmp_path: Path) -> None:
+    inventory = copy.deepcopy(GOOD)
+    twin(inventory, cluster_server=OTHER, mlops_nfs_folder="deploy-Mlops-prod01")
+    assert "both have the folder" in said("-i", written(tmp_path, inventory), "--limit", "prod01")
+
+
+def test_a_missing_vault_password_is_named(tmp_path: Path) -> None:
+    """An encrypted value whose password was not given."""
+    text = yaml.safe_dump(GOOD).replace(
+        "platform_master_key: 0123456789abcdef0123456789abcdef",
+        "platform_master_key: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        " + "3" * 64,
+    )
+    (tmp_path / "hosts.yml").write_text(text)
+    assert "platform_master_key" in (found := said("-i", str(tmp_path / "hosts.yml")))
+    assert "vault" in found
