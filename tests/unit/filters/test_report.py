@@ -1,0 +1,110 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The page of playbooks/report.yml, and what it is made of."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.mlops.platform.plugins.filter import report
+from ansible_collections.mlops.platform.plugins.module_utils._kube.report import addresses, images, summary
+
+LAYOUT = {"minio": {"storage_class": "mlops-minio", "path": "/b/minio"}, "mlflow": {"service": "mlflow"}}
+MINIO = {
+    "component": "minio",
+    "ready": True,
+    "drift": False,
+    "troubles": [],
+    "images": ["registry.example.org/mlops/minio:1", "registry.example.org/mlops/other:2"],
+    "addresses": ["minio.mlops:9000"],
+    "claims": [{"name": "minio-data", "size": "100Gi", "storage_class": "mlops-minio"}],
+}
+STORAGE = {**MINIO, "component": "storage", "images": [], "addresses": [], "claims": []}
+
+
+def made(*rows: t.Any, error: str = "", sizes: tuple[str, ...] = ("1572864\t/b/minio",)) -> t.Any:
+    found = {"version": "v1.36.3", "error": error, "components": list(rows)}
+    return report.platform_report(found, "prod01", "prod", LAYOUT, sizes)
+
+
+def test_a_cluster_that_is_well() -> None:
+    one = made(MINIO, STORAGE)
+    assert (one["ready"], one["drift"], one["components"][0]["bytes_used"]) == (True, False, 1572864)
+    assert report.report_lines([one]) == [
+        "prod01 (prod), Kubernetes v1.36.3: ready",
+        "  component  ready  drift  version       used     of     address",
+        "  minio      yes    no     minio:1 (+1)  1.5 MiB  100Gi  minio.mlops:9000",
+        "",
+    ]
+
+
+def test_what_is_not_well_is_said_in_words() -> None:
+    lost = {**STORAGE, "ready": False, "drift": True, "troubles": ["StorageClass mlops-minio: it does not exist"]}
+    lines = report.report_lines([made({**MINIO, "ready": False}, lost, sizes=())])
+    assert lines[0] == "prod01 (prod), Kubernetes v1.36.3: NOT READY, with drift"
+    assert lines[2].split() == ["minio", "no", "no", "minio:1", "(+1)", "-", "100Gi", "minio.mlops:9000"]
+    assert lines[-2] == "  storage: StorageClass mlops-minio: it does not exist"
+
+
+def test_a_cluster_that_does_not_answer_and_one_without_the_platform() -> None:
+    away = made(error="https://prod01.example.org:6443 cannot be reached")
+    assert not away["ready"]
+    assert report.report_lines([{**away, "kubernetes": ""}])[:2] == [
+        "prod01 (prod), Kubernetes unknown: does not answer",
+        "  https://prod01.example.org:6443 cannot be reached",
+    ]
+    assert report.report_lines([made()])[0].endswith("the platform is not installed")
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 40, "3.0 TiB")])
+def test_sizes(number: int, text: str) -> None:
+    assert report.readable(number) == text
+
+
+def service(**spec: t.Any) -> dict[str, t.Any]:
+    return {"kind": "Service", "metadata": {"name": "mlflow", "namespace": "mlops"}, "spec": spec, "status": {}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "found"),
+    [
+        (service(ports=[{"port": 5000}]), ["mlflow.mlops:5000"]),
+        (service(clusterIP="None", ports=[{"port": 5000}]), []),
+        (service(ports=[{"port": 5000, "nodePort": 30500}]), ["mlflow.mlops:5000", "any node:30500"]),
+        (
+            {**service(ports=[{"port": 80}]), "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}},
+            ["mlflow.mlops:80", "192.0.2.7:80"],
+        ),
+        (
+            {
+                "kind": "Ingress",
+                "spec": {"tls": [{"hosts": ["a.org"]}], "rules": [{"host": "a.org"}, {"host": "b.org"}]},
+            },
+            ["https://a.org", "http://b.org"],
+        ),
+    ],
+)
+def test_addresses(obj: dict[str, t.Any], found: list[str]) -> None:
+    assert addresses(obj) == found
+
+
+def test_images_are_found_where_each_kind_has_them() -> None:
+    pod = {"containers": [{"name": "a", "image": "one"}], "initContainers": [{"name": "b", "image": "two"}]}
+    ray = {"spec": {"rayClusterConfig": {"workerGroupSpecs": [{"template": {"spec": pod}}]}}, "status": {"image": "no"}}
+    assert images(ray) == ["one", "two"]
+
+
+def test_the_summary_of_a_set() -> None:
+    claim = {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "minio-data"},
+        "spec": {"storageClassName": "mlops-minio"},
+        "status": {"capacity": {"storage": "100Gi"}},
+    }
+    rows = [{"kind": "Pod", "name": "x", "reason": "", "drift": ["kubectl changed it"]}]
+    one = {"name": "minio", "namespace": "mlops", "ready": True, "drift": True, "objects": rows}
+    found = summary(one, [claim])
+    assert found["claims"] == MINIO["claims"]
+    assert found["troubles"] == ["Pod x: kubectl changed it"]

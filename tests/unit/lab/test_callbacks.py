@@ -1,0 +1,69 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the callbacks print at the end of a run."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from rendering import ROOT
+
+from ansible_collections.mlops.platform.plugins.callback import failure_report, step_times
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fail and be rescued
+      block: [{ansible.builtin.fail: {msg: rescued}}]
+      rescue: [{ansible.builtin.debug: {msg: well}}]
+    - name: Fail without a word
+      ansible.builtin.fail: {msg: the secret word}
+      no_log: true
+      when: inventory_hostname == 'two'
+    - name: Fail for a reason
+      ansible.builtin.fail: {msg: "the volume is full: {{ item }}"}
+      loop: [a, b]
+      when: inventory_hostname == 'three' and item == 'b'
+    - name: Go on
+      ansible.builtin.debug: {msg: "{{ inventory_hostname }} went on"}
+"""
+
+
+def run(folder: Path, hosts: str) -> tuple[str, str]:
+    """What a run says before and in the report."""
+    (folder / "play.yml").write_text(PLAY)
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", hosts, "-c", "local", str(folder / "play.yml")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    before, _, report = result.stdout.partition("FAILURES ")
+    return before, report
+
+
+def test_a_failed_host_is_named_with_task_and_reason_and_the_others_go_on(tmp_path: Path) -> None:
+    before, report = run(tmp_path, "one,two,three,")
+    assert "one went on" in before
+    assert "done: one\n" in report
+    assert "failed: two in the playbook: Fail without a word\n      the output has been hidden" in report
+    assert "failed: three in the playbook: Fail for a reason\n      the volume is full: b" in report
+    assert "rescued" not in report
+    assert "the secret word" not in report
+
+
+def test_nothing_is_printed_when_all_is_well(tmp_path: Path) -> None:
+    before, report = run(tmp_path, "one,")
+    assert "one went on" in before
+    assert report == ""
+
+
+def test_a_long_message_is_wrapped_and_cut() -> None:
+    lines = failure_report.wrapped("a " * 100 + "\n\nb\n" + "line\n" * 30)
+    assert max(map(len, lines)) <= failure_report.WIDTH
+    assert len(lines) == failure_report.MOST_LINES + 1
+    assert lines[-1] == "... the rest is above"
+
+
+def test_the_times_of_roles_are_summed() -> None:
+    times = [("redis", "a", 1.0), ("minio", "b", 2.0), ("redis", "c", 0.5)]
+    assert step_times.by_role(times) == [("redis", 1.5), ("minio", 2.0)]
+    assert step_times.table(times, 3.6, 1)[-2:] == ["  in all       3.6 s", "       2.0 s  minio: b"]
