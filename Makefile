@@ -49,11 +49,11 @@ e2e: venv ## Short tests on the running lab
 molecule: venv ## Molecule scenarios of the product's roles on the running lab
 	@tests/run molecule
 
-test: venv ## Lint, unit tests, the lab with the platform on it, and short tests on it
-	@tests/run lint unit lab smoke
+test: venv ## Lint, unit tests, the lab with the platform on it, Molecule, short tests on it, and the archive
+	@tests/run lint unit lint-ansible lab molecule e2e archive
 
-test-full: venv ## Everything: all end-to-end tests, Molecule, the archive, faults, restarts, two clusters
-	@tests/run lint lint-ansible unit lab e2e molecule archive full
+test-full: venv ## The same, and what takes long: faults, restarts, two clusters, a machine with the kernel's NFS server
+	@tests/run lint unit lint-ansible lab molecule e2e archive full
 
 chaos-ray: venv ## What Ray loses when its parts are killed under load, as a table
 	@tests/run chaos-ray
