@@ -15,6 +15,7 @@ description:
     when the cluster is removed, and nothing reads them again.
   - Removed are the keys of ids that no RayCluster of the Kubernetes cluster has, in whatever namespace. Use it only for
     a Redis that no other Kubernetes cluster uses.
+  - The pods of a cluster that was just removed write until they end. They are waited for.
 options:
   namespace:
     description: Namespace of the Service and of O(secret).
@@ -32,6 +33,10 @@ options:
     description: Secret that holds the password under the key C(password).
     type: str
     default: redis
+  wait_timeout:
+    description: Seconds until the pods of removed clusters must have ended.
+    type: int
+    default: 120
 extends_documentation_fragment:
   - mlops.platform.kube_connection
 attributes:
@@ -63,12 +68,14 @@ removed:
 """
 
 import re
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import argument_spec
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.mlops.platform.plugins.module_utils._kube.watch import Watch
 from ansible_collections.mlops.platform.plugins.module_utils._login import secret_values
 from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError
 from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import KubeOf, Params, kube_of
@@ -83,11 +90,13 @@ from ansible_collections.mlops.platform.plugins.module_utils._tunnel import NoPo
 
 KEY = re.compile(r"RAY([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
 CLUSTERS = "/apis/ray.io/v1/rayclusters"
+PODS, OF_RAY = "/api/v1/pods", {"labelSelector": "ray.io/cluster"}
 SPEC: dict[str, dict[str, t.Any]] = {
     "namespace": {"type": "str", "default": "mlops"},
     "service": {"type": "str", "default": "redis"},
     "port": {"type": "int", "default": 6379},
     "secret": {"type": "str", "default": "redis", "no_log": False},
+    "wait_timeout": {"type": "int", "default": 120},
 }
 
 
@@ -118,6 +127,41 @@ def living_clusters(kube: KubeOf) -> set[str]:
     return {item["metadata"]["uid"] for item in (kube.get(CLUSTERS, {}) or {}).get("items") or []}
 
 
+def leftover(pods: t.Mapping[str, t.Mapping[str, t.Any]], living: t.Collection[str]) -> list[str]:
+    """The names of pods whose Ray cluster is gone; the input is pods by uid."""
+    return [
+        pod["metadata"]["name"]
+        for pod in pods.values()
+        if any(owner["kind"] == "RayCluster" and owner["uid"] not in living for owner in owners(pod))
+    ]
+
+
+def owners(pod: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The owner references of a pod."""
+    return t.cast("list[dict[str, t.Any]]", pod["metadata"].get("ownerReferences") or [])
+
+
+def wait_for_pods(kube: KubeOf, living: t.Collection[str], seconds: float) -> None:
+    """Return when no pod of a removed Ray cluster is left; a head writes to Redis until it ends."""
+    pods: dict[str, t.Any] = {}
+    end = time.monotonic() + seconds
+    with Watch(kube.client) as watch:
+        watch.follow("pods", PODS, OF_RAY)
+        while (event := watch.next(end - time.monotonic())) is not None:
+            if event.type == "FAILED":
+                raise RayError(f"the pods of Ray cannot be watched: {event.object}")
+            if event.type == "LISTED":
+                pods = {pod["metadata"]["uid"]: pod for pod in event.object["items"]}
+            elif event.type == "DELETED":
+                pods.pop(event.object["metadata"]["uid"], None)
+            else:
+                pods[event.object["metadata"]["uid"]] = event.object
+            if not leftover(pods, living):
+                return
+    names = ", ".join(leftover(pods, living)) or "the pods of Ray"
+    raise RayError(f"{names}: their Ray cluster was removed {seconds:.0f} s ago and they have not ended; look why")
+
+
 def run(params: Params, check_mode: bool, kube: KubeOf) -> dict[str, t.Any]:
     """Remove what nobody reads any more."""
     found: dict[str, list[str]] = {}
@@ -125,7 +169,10 @@ def run(params: Params, check_mode: bool, kube: KubeOf) -> dict[str, t.Any]:
         password = secret_values(kube.client, params["namespace"], params["secret"], ["password"])[0]
         with connect({**params, "tls": False}) as redis:
             sign_in(redis, "default", [password])
-            found = stale(all_keys(redis), living_clusters(kube))
+            living = living_clusters(kube)
+            if not check_mode:
+                wait_for_pods(kube, living, params["wait_timeout"])
+            found = stale(all_keys(redis), living)
             for keys in () if check_mode else found.values():
                 redis.command("UNLINK", *keys)
     except (NotThereError, NoPodError):

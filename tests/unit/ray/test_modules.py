@@ -128,3 +128,16 @@ def test_only_the_keys_of_clusters_that_are_gone_are_stale() -> None:
     living, gone = "0fb1b0e3-0a4a-4f53-a4c5-7c8f9b0d3a51", "1fb1b0e3-0a4a-4f53-a4c5-7c8f9b0d3a52"
     keys = [f"RAY{living}@NODE", f"RAY{gone}@NODE", f"RAY{gone}@KV", f"RAY{gone}@KV", "RAYmine@KV", "session:RAY"]
     assert ray_gcs_state.stale(keys, {living}) == {gone: [f"RAY{gone}@KV", f"RAY{gone}@NODE"]}
+
+
+def test_only_the_pods_of_clusters_that_are_gone_are_waited_for() -> None:
+    def pod(name: str, **owner: str) -> dict[str, t.Any]:
+        return {"metadata": {"name": name, "ownerReferences": [owner] if owner else []}}
+
+    pods = {
+        "1": pod("head", kind="RayCluster", uid="gone"),
+        "2": pod("other", kind="RayCluster", uid="living"),
+        "3": pod("job", kind="Job", uid="gone"),
+        "4": pod("bare"),
+    }
+    assert ray_gcs_state.leftover(pods, {"living"}) == ["head"]
