@@ -169,7 +169,7 @@ def user_of(row: Params) -> dict[str, t.Any]:
     }
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     application = {
         "name": {"type": "str", "required": True},
         "secret_key": {"type": "str", "no_log": True},
@@ -181,7 +181,7 @@ def main() -> None:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     rows = {"type": "list", "elements": "dict", "required": True, "options": application}
-    module = AnsibleModule(argument_spec={**argument_spec(), "applications": rows}, supports_check_mode=True)
+    module = make(argument_spec={**argument_spec(), "applications": rows}, supports_check_mode=True)
     run_module(module, parts)
 
 

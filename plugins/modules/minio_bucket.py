@@ -116,13 +116,15 @@ not_verified:
   elements: str
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._minio import bucket
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     flag = {"type": "bool"}
     number = {"type": "int"}
     retention = {"mode": {"type": "str", "choices": ["governance", "compliance"]}, "days": number, "years": number}
@@ -145,7 +147,7 @@ def main() -> None:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     spec = {**argument_spec(), "buckets": {"type": "list", "elements": "dict", "required": True, "options": options}}
-    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), lambda params: [Part(bucket.KIND, params)])
+    run_module(make(argument_spec=spec, supports_check_mode=True), lambda params: [Part(bucket.KIND, params)])
 
 
 if __name__ == "__main__":

@@ -90,20 +90,22 @@ not_verified:
   elements: str
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._minio import policy
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     options = {
         "name": {"type": "str", "required": True},
         "policy": {"type": "raw"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     spec = {**argument_spec(), "policies": {"type": "list", "elements": "dict", "required": True, "options": options}}
-    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), lambda params: [Part(policy.KIND, params)])
+    run_module(make(argument_spec=spec, supports_check_mode=True), lambda params: [Part(policy.KIND, params)])
 
 
 if __name__ == "__main__":

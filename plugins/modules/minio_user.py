@@ -103,13 +103,15 @@ not_verified:
   elements: str
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._minio import user
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     options = {
         "access_key": {"type": "str", "required": True, "no_log": False},
         "secret_key": {"type": "str", "no_log": True},
@@ -124,7 +126,7 @@ def main() -> None:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     spec = {**argument_spec(), "users": {"type": "list", "elements": "dict", "required": True, "options": options}}
-    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), lambda params: [Part(user.KIND, params)])
+    run_module(make(argument_spec=spec, supports_check_mode=True), lambda params: [Part(user.KIND, params)])
 
 
 if __name__ == "__main__":

@@ -130,6 +130,8 @@ not_verified:
   elements: str
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import argument_spec
@@ -158,8 +160,8 @@ SPEC = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
     try:
         done = manage(module.params, module.check_mode)
     except MlflowError as error:

@@ -182,9 +182,9 @@ def run(params: Params, check_mode: bool, kube: KubeOf) -> dict[str, t.Any]:
     return {"changed": bool(found), "removed": removed, "diff": {"before": removed, "after": {}}}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:
             module.exit_json(**run(module.params, module.check_mode, kube))

@@ -227,9 +227,9 @@ def _result(name: str, done: t.Any) -> dict[str, t.Any]:
     return {"changed": done.changed, "application": name, "seconds": done.seconds, "diff": diff}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:
             done, warning = run(module.params, module.check_mode, kube)

@@ -44,6 +44,8 @@ objects:
   sample: ["RayService mlops/ray"]
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import argument_spec
@@ -66,9 +68,9 @@ def objects(kube: Kube) -> list[str]:
     return found
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = make(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:
             module.exit_json(changed=False, objects=objects(kube))

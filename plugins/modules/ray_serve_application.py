@@ -207,9 +207,9 @@ def result(done: Done) -> dict[str, t.Any]:
     return {**found, "diff": {"before": before or {}, "after": after or {}}}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = make(
         argument_spec={**argument_spec(), **SPEC},
         required_one_of=[("name", "application")],
         required_if=[("state", "present", ["import_path", "application"], True)],

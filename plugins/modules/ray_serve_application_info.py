@@ -105,10 +105,10 @@ def run(params: Params, kube: Kube) -> dict[str, t.Any]:
     }
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
     spec = {**argument_spec(), "name": {"type": "str"}}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    module = make(argument_spec=spec, supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:
             module.exit_json(changed=False, **run(module.params, kube))

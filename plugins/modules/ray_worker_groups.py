@@ -119,10 +119,10 @@ def patch_of(cluster: Object, found: Numbers) -> Object:
     return {"metadata": {"resourceVersion": version}, "spec": {"workerGroupSpecs": groups}}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
     groups = {"type": "list", "elements": "dict", "required": True, "options": FIELDS}
-    module = AnsibleModule(argument_spec={**argument_spec(), "groups": groups}, supports_check_mode=True)
+    module = make(argument_spec={**argument_spec(), "groups": groups}, supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:
             try:

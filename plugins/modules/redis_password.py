@@ -112,9 +112,9 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
     try:
         done = manage(module.params, module.check_mode, connect)
     except RedisError as error:

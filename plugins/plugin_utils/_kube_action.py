@@ -18,6 +18,7 @@ from ..module_utils._kube.connection import VARIABLES, argument_spec, merged
 from ..module_utils._kube.errors import KubeError
 from ..module_utils._kube.kubeconfig import connection_from
 from ..module_utils._kube.mask import Mask
+from ._in_process import run_module
 
 Result = dict[str, t.Any]
 display = Display()
@@ -61,7 +62,7 @@ class KubeAction(ActionBase):
 
 
 class ClusterModule(ActionBase):
-    """Runs the module of the task's name with the connection options that the host's variables give.
+    """Runs the module of the task's name in this process, with the connection options that the host's variables give.
 
     A module that reaches into the cluster gets them by an action plugin of its name with one line:
     ``from ..plugin_utils._kube_action import ClusterModule as ActionModule``.
@@ -75,7 +76,8 @@ class ClusterModule(ActionBase):
         given = {name: value for name, value in self._task.args.items() if name in (*VARIABLES, "allow_any_server")}
         found = merged(given, host_variables(self, task_vars or {}), os.environ)
         args = {**self._task.args, **{name: value for name, value in found.items() if value is not None}}
-        result.update(self._execute_module(module_name=self._task.action, module_args=args, task_vars=task_vars))
+        name = self._task.action.rpartition(".")[2]
+        result.update(run_module(name, untagged(args), self._task.check_mode))
         return result
 
 
