@@ -124,6 +124,9 @@ def test_the_platform_returns_as_it_was(cluster: Cluster, nfs01: Host, image: t.
     assert not any(left_on(cluster).values()), left_on(cluster)
     assert objects(nfs01, cluster) == before["objects"], "uninstalling changed the data"
 
+    assert "changed=0" not in play(cluster, "site.yml", "--check", "--diff").split("PLAY RECAP")[1].split("nfs01")[0]
+    assert not any(left_on(cluster).values()), "check mode made something"
+
     play(cluster, "site.yml")
     with running_notebook(cluster, image("notebook")) as run:
         after = snapshot(cluster, nfs01, run)
