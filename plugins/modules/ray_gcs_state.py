@@ -90,7 +90,8 @@ from ansible_collections.mlops.platform.plugins.module_utils._tunnel import NoPo
 
 KEY = re.compile(r"RAY([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
 CLUSTERS = "/apis/ray.io/v1/rayclusters"
-PODS, OF_RAY = "/api/v1/pods", {"labelSelector": "ray.io/cluster"}
+PODS = "/api/v1/pods"
+OF_RAY = {"labelSelector": "ray.io/cluster"}
 SPEC: dict[str, dict[str, t.Any]] = {
     "namespace": {"type": "str", "default": "mlops"},
     "service": {"type": "str", "default": "redis"},
