@@ -98,7 +98,7 @@ def left_on(cluster: Cluster) -> dict[str, list[str]]:
     ]
     kinds += ["priorityclasses", "validatingadmissionpolicies"]
     names = {kind: cluster.kubectl("get", kind, "-o", "name").split() for kind in kinds}
-    marks = ("mlops", "ray.io", "nfs.csi", "kuberay", "nfs-csi", "pvc-")
+    marks = ("mlops", "ray.io", "nfs.csi", "kuberay", "nfs-csi", "/pvc-")
     return {kind: [name for name in found if any(mark in name for mark in marks)] for kind, found in names.items()}
 
 

@@ -128,7 +128,8 @@ class Engine:
         ]
         stored, *found = self.client.each(lambda call: call(), together)
         live = {key: obj for part in found for key, obj in part.items()}
-        if not stored.version:
+        # Check mode cannot know what other sets bring before the real run.
+        if not stored.version and not self.options.check_mode:
             self.need_namespace(wanted)
         rest = [listing for listing in listings(wanted, stored, self.resources) if listing not in first]
         return stored, {**live, **observe(self.client, rest, self.options.set_id)}

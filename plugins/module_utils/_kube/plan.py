@@ -93,6 +93,10 @@ class Planner:
         except KubeError as error:
             return Refusal(key, str(error))
 
+    def is_expected(self, namespace: str) -> bool:
+        """Whether another set may bring a namespace before the real run: it is the one that this set lies in."""
+        return self.options.check_mode and namespace == self.options.set_id.namespace
+
     def path(self, key: Key) -> str:
         """Where the object lies."""
         return self.resources.find(self.wanted[key]["apiVersion"], key.kind).path(key.namespace, key.name)
@@ -103,7 +107,7 @@ class Planner:
         try:
             answer = self.dry_run(change)
         except ApiError as error:
-            if waits_for(error, self.wanted):
+            if waits_for(error, self.wanted) or self.is_expected(missing_namespace(error)):
                 return dataclasses.replace(change, verified=False)
             live = self.client.find(change.path)
             if live:

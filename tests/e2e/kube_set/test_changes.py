@@ -102,6 +102,16 @@ def virgin(space: Space) -> list[Object]:
     return [KEEPER, inside, widget, crd, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}]
 
 
+def test_check_mode_where_another_set_brings_the_namespace(space: Space) -> None:
+    nowhere = Space(space.client, f"{space.name}-later")
+    with space.client.recording() as sent:
+        foretold = nowhere.present(KEEPER, check_mode=True).result()
+    assert not writes(sent)
+    assert foretold["created"] == foretold["not_verified"] == [f"ConfigMap {space.name}-later/keeper"]
+    with pytest.raises(KubeError, match=f"the namespace {space.name}-later does not exist: create it"):
+        nowhere.present(KEEPER)
+
+
 def test_check_mode_where_the_namespace_and_the_kind_are_new(space: Space) -> None:
     objects = virgin(space)
     with space.client.recording() as sent:
