@@ -97,6 +97,7 @@ def test_a_killed_server_starts_again_in_its_pod_without_waiting(platform: Platf
     assert_kept(platform)
 
 
+@pytest.mark.full
 def test_a_second_cluster_on_the_same_folder_is_kept_out_until_the_first_is_gone(platform: Platform) -> None:
     """Two clusters were given one folder by mistake; then the node of the first is paused, and comes back."""
     write(platform)

@@ -14,6 +14,8 @@ if t.TYPE_CHECKING:
 
     from e2e.cluster import Cluster
 
+pytestmark = pytest.mark.full
+
 BROKEN = {"name": "broken", "import_path": "mlops_gate.nothing:build"}
 
 

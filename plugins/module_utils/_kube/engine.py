@@ -65,7 +65,7 @@ class Engine:
         self.options = options
         self.mask = mask
         self.progress = progress
-        self.resources = Resources(client)
+        self.resources = Resources(client, assume=options.check_mode)
         self.done: Outcome | None = None  # what was done so far, for the message of a failure
         self.pruner = Pruner(client, self.resources, options)
 

@@ -86,10 +86,14 @@ EVENT = KNOWN["v1", "Event"]
 
 
 class Resources:
-    """Finds kinds: in the table, in the set's own CRDs, or on the server."""
+    """Finds kinds: in the table, in the set's own CRDs, or on the server.
 
-    def __init__(self, client: Client) -> None:
+    With ``assume`` a kind that the server has in no group is taken for one that another set brings, as check mode must.
+    """
+
+    def __init__(self, client: Client, assume: bool = False) -> None:
         self.client = client
+        self.assume = assume
         self.known = dict(KNOWN)
         self._asked: dict[str, list[Resource]] = {}
         self._lock = threading.Lock()
@@ -116,14 +120,20 @@ class Resources:
             if resource.kind == kind:
                 self.known[api_version, kind] = resource
                 return resource
+        if self.assume and not self._served(api_version) and not self._versions(kind):
+            return Resource(api_version, kind, f"{kind.lower()}s", namespaced=True)
         raise UnknownKindError(f"unknown kind {kind} in {api_version}")
 
     def elsewhere(self, kind: str) -> str:
         """Where else the server has a kind, for a message."""
-        versions = versions_of(self.client.transport.connection, kind)
+        versions = self._versions(kind)
         if versions:
             return f"{kind} is in {', '.join(versions)} on this server: correct apiVersion"
         return "neither the server nor a CRD of the set has it: correct kind and apiVersion, or add its CRD"
+
+    def _versions(self, kind: str) -> list[str]:
+        """The group versions in which the server has a kind."""
+        return versions_of(self.client.transport.connection, kind)
 
     def _served(self, api_version: str) -> list[Resource]:
         """The kinds of a group version on the server, asked for once."""

@@ -112,6 +112,16 @@ def test_check_mode_where_another_set_brings_the_namespace(space: Space) -> None
         nowhere.present(KEEPER)
 
 
+def test_check_mode_where_another_set_brings_the_kind(space: Space) -> None:
+    text = "{apiVersion: none.example/v1, kind: Nothing, metadata: {name: x}}"
+    foretold = space.apply(text, check_mode=True).result()
+    assert foretold["created"] == foretold["not_verified"] == [f"Nothing {space.name}/x"]
+    unknown = r"test\.yml, document 1: unknown kind Nothing in none\.example/v1: neither the server nor a CRD"
+    with space.client.recording() as sent, pytest.raises(KubeError, match=unknown):
+        space.apply(text)
+    assert not writes(sent)
+
+
 def test_check_mode_where_the_namespace_and_the_kind_are_new(space: Space) -> None:
     objects = virgin(space)
     with space.client.recording() as sent:
@@ -276,10 +286,6 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "invalid name": ("{apiVersion: v1, kind: ConfigMap, metadata: {name: Big}}", r"Invalid value: \"Big\""),
     "unknown kind": ("{apiVersion: v1, kind: Configmap, metadata: {name: x}}", r"unknown kind Configmap in v1"),
-    "unknown group": (
-        "{apiVersion: none.example/v1, kind: Nothing, metadata: {name: x}}",
-        r"test\.yml, document 2: unknown kind Nothing in none\.example/v1: neither the server nor a CRD",
-    ),
     "old version": (
         "{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: x}}",
         r"Deployment is in apps/v1 on this server: correct apiVersion",
