@@ -5,6 +5,14 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._kube_action import ClusterModule as ActionModule
+import types
+import typing as t
 
-__all__ = ["ActionModule"]
+from ..modules import minio_application
+from ..plugin_utils._kube_action import ClusterModule
+
+
+class ActionModule(ClusterModule):
+    """The action plugin minio_application."""
+
+    MODULE: t.ClassVar[types.ModuleType] = minio_application

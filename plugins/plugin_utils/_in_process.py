@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import importlib
+import types
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -14,7 +14,6 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
 Result = dict[str, t.Any]
-MODULES = __package__.rpartition(".")[0] + ".modules"
 
 
 class ExitError(Exception):
@@ -57,11 +56,10 @@ def said(error: Exception) -> str:
     return f"unsupported parameters: {error}" if isinstance(error, UnsupportedError) else str(error)
 
 
-def run_module(name: str, given: Result, check_mode: bool) -> Result:
+def run_module(module: types.ModuleType, given: Result, check_mode: bool) -> Result:
     """The result of a module; ``given`` are its options, as the task has them."""
-    module = importlib.import_module(f"{MODULES}.{name}")
     try:
         module.main(lambda **spec: InProcess(given, check_mode, **spec))
     except ExitError as end:
         return end.result
-    raise AssertionError(f"{name} ended without a result")
+    raise AssertionError(f"{module.__name__} ended without a result")

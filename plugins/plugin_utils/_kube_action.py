@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import types
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -64,10 +65,11 @@ class KubeAction(ActionBase):
 class ClusterModule(ActionBase):
     """Runs the module of the task's name in this process, with the connection options that the host's variables give.
 
-    A module that reaches into the cluster gets them by an action plugin of its name with one line:
-    ``from ..plugin_utils._kube_action import ClusterModule as ActionModule``.
+    A module that reaches into the cluster gets them by an action plugin of its name, which has it as ``MODULE``: so it
+    is imported before the first task's process is made, and not by each anew.
     """
 
+    MODULE: t.ClassVar[types.ModuleType]
     TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
@@ -76,8 +78,7 @@ class ClusterModule(ActionBase):
         given = {name: value for name, value in self._task.args.items() if name in (*VARIABLES, "allow_any_server")}
         found = merged(given, host_variables(self, task_vars or {}), os.environ)
         args = {**self._task.args, **{name: value for name, value in found.items() if value is not None}}
-        name = self._task.action.rpartition(".")[2]
-        result.update(run_module(name, untagged(args), self._task.check_mode))
+        result.update(run_module(self.MODULE, untagged(args), self._task.check_mode))
         return result
 
 

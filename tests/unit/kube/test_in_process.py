@@ -8,6 +8,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mlops.platform.plugins.modules import redis_password
 from ansible_collections.mlops.platform.plugins.plugin_utils._in_process import ExitError, InProcess, run_module
 
 SPEC = {
@@ -63,7 +64,7 @@ def test_a_secret_is_nowhere_in_the_result() -> None:
 
 def test_a_module_of_the_collection_runs() -> None:
     given = {"password": "not-used-here", "endpoint": "127.0.0.1:9", "kubeconfig": "/does/not/exist"}
-    result = run_module("redis_password", given, check_mode=False)
+    result = run_module(redis_password, given, check_mode=False)
     assert result["failed"]
     assert result["msg"].startswith("Redis does not answer")
     assert "not-used-here" not in str(result)
