@@ -22,7 +22,8 @@ def preflight(cluster: Cluster, folder: Path, *options: str, **variables: t.Any)
     command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/lab", "playbooks/preflight.yml", *options]
     command += ["--limit", cluster.name, "--extra-vars", json.dumps(extra)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    found = json.loads((folder / f"{cluster.name}.json").read_text())["checks"]
+    written = folder / f"{cluster.name}.json"
+    found = json.loads(written.read_text())["checks"] if written.exists() else []
     return " ".join(result.stdout.split()), {check["check"]: check for check in found}
 
 
@@ -94,3 +95,9 @@ def test_a_server_that_does_not_answer_is_named(cluster: Cluster, tmp_path: Path
     _said, found = preflight(cluster, tmp_path, cluster_server="https://127.0.0.1:9", **nowhere)
     assert list(found) == ["reachability"]
     assert "https://127.0.0.1:9 cannot be reached" in found["reachability"]["message"]
+
+
+def test_the_kubeconfig_of_another_cluster_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    said, found = preflight(cluster, tmp_path, cluster_server="https://other.example.org:6443")
+    assert found == {}
+    assert "expected_server (variable cluster_server) says https://other.example.org:6443: nothing was sent" in said
