@@ -21,7 +21,8 @@ CALL = """
 import json, mlops
 from sklearn.datasets import load_iris
 features = load_iris(as_frame=True).data.rename(columns=lambda text: text.removesuffix(" (cm)").replace(" ", "_"))
-print(json.dumps({"predictions": mlops.call("iris", features), "about": mlops.metadata("iris")}))
+about = {key: mlops.metadata("iris")[key] for key in ("model", "version", "run_id", "env_id", "lock")}
+print(json.dumps({"predictions": mlops.call("iris", features), "about": about}))
 """
 UNDEPLOY = 'import mlops; mlops.undeploy("iris")'
 # Name of each table with the number and the hash of its rows.
