@@ -30,6 +30,11 @@ def find(client: Client, meant: Reference) -> Found:
     except RefusedError as error:
         if error.status == http.client.NOT_FOUND:
             raise MlflowError(f"model: {_shown(meant)} is not in MLflow's registry: {error}") from error
+        if error.status == http.client.FORBIDDEN:
+            # MLflow says so of a model that does not exist, too.
+            raise MlflowError(
+                f"model: {_shown(meant)} is not in MLflow's registry, or the user may not read it: {error}"
+            ) from error
         raise
     tags = {tag.get("key"): tag.get("value") for tag in version.get("tags") or []}
     return Found(meant.name, str(version["version"]), tags.get(TAG))
