@@ -22,7 +22,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#([^)]+))?\)")
 PRODUCT = sorted(p.name for p in ROLES.iterdir() if not p.name.startswith("lab_"))
 # Databases, whose names look like variables. Roles without pods of their own, or whose playbook is their test.
 DATABASES = {"mlflow_auth"}
-WITHOUT_SCENARIO = {"defaults", "cluster_base", "images", "preflight"}
+WITHOUT_SCENARIO = {"defaults", "images"}
 
 
 def anchor(heading: str) -> str:
