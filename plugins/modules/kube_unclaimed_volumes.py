@@ -13,7 +13,8 @@ version_added: 0.1.0
 description:
   - After the removal of a claim, a volume with the reclaim policy V(Retain) stays as V(Released) and can never be
     claimed again. This removes such volumes of the named StorageClasses. The data stay where they are.
-  - Volumes that are bound or available, and those with another reclaim policy, are left alone.
+  - A volume whose claim is gone goes too where the cluster has not marked it yet, which takes it a moment.
+  - Volumes whose claim is there, those that wait for one, and those with another reclaim policy, are left alone.
   - It is an action plugin. It runs in the controller process and needs nothing on the host.
 options:
   storage_classes:

@@ -15,25 +15,49 @@ from .remove import doomed, remove_all
 from .resources import KNOWN
 
 VOLUME = KNOWN["v1", "PersistentVolume"]
+CLAIM = KNOWN["v1", "PersistentVolumeClaim"]
 # Released: its claim was removed. Failed: its removal was tried. Neither can be claimed again.
 UNCLAIMED = ("Released", "Failed")
 
 
-def removable(volumes: t.Iterable[Object], classes: t.Collection[str]) -> list[Object]:
-    """The unclaimed volumes of these StorageClasses whose removal leaves the data where they are, in name order."""
+def retained(volumes: t.Iterable[Object], classes: t.Collection[str]) -> list[Object]:
+    """The volumes of these StorageClasses whose removal leaves the data where they are, in name order."""
     found = [
         volume
         for volume in volumes
         if volume["spec"].get("storageClassName") in classes
-        and (volume.get("status") or {}).get("phase") in UNCLAIMED
         and volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
     ]
     return sorted(found, key=lambda volume: str(volume["metadata"]["name"]))
 
 
+def is_unclaimed(volume: Object, find_claim: t.Callable[[str, str], Object | None]) -> bool:
+    """Whether nobody can use the volume any more; find_claim gives the claim of a namespace and a name.
+
+    The cluster says Released some time after the claim is gone. Until then the claim itself has to be asked for.
+    """
+    phase = (volume.get("status") or {}).get("phase")
+    if phase in UNCLAIMED:
+        return True
+    reference = volume["spec"].get("claimRef") or {}
+    # Without a uid the volume waits for a claim that has yet to come.
+    if not reference.get("uid") or phase == "Available":
+        return False
+    claim = find_claim(reference["namespace"], reference["name"])
+    return claim is None or claim["metadata"]["uid"] != reference["uid"]
+
+
 def remove_unclaimed(client: Client, classes: t.Collection[str], check_mode: bool, timeout: float) -> list[Object]:
-    """Remove them, unless it is a check, and wait until they are gone."""
-    found = removable(client.get(VOLUME.path()).get("items") or [], classes)
+    """Remove them, unless it is a check, and wait until they are gone; KubeError names the one that stays.
+
+    A deleted volume that is still Bound goes as soon as the cluster has noticed that its claim is gone.
+    """
+
+    def find_claim(namespace: str, name: str) -> Object | None:
+        return t.cast("Object | None", client.find(CLAIM.path(namespace, name)))
+
+    volumes = retained(client.get(VOLUME.path()).get("items") or [], classes)
+    found = [volume for volume in volumes if is_unclaimed(volume, find_claim)]
     if found and not check_mode:
         targets = [doomed(VOLUME.path(None, item["metadata"]["name"]), typed(item)) for item in found]
         remove_all(client, targets, time.monotonic() + timeout)
