@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -22,35 +21,8 @@ import (
 // holds, so a takeover needs no lock that could be left behind. The holder shows that it is alive in a second file, which the next
 // holder removes: on a network file system the list of a folder may be old for a while, the opening of a file never is.
 
-// recordSize is the fixed size of a file: a renewal writes over the same bytes and needs no space on a full volume.
-const recordSize = 1024
-
 // kept is how many used numbers stay, so that one who read the folder a while ago finds the next number taken.
 const kept = 4
-
-// Holder is who has the lease.
-type Holder struct {
-	Cluster string `json:"cluster"`
-	Server  string `json:"server"`
-	Node    string `json:"node"`
-	Pod     string `json:"pod"`
-	PodUID  string `json:"pod_uid"`
-}
-
-func (holder Holder) String() string {
-	if holder == (Holder{}) {
-		return "a holder that left no name"
-	}
-	return fmt.Sprintf("cluster %q (%s), pod %s (uid %s) on node %s",
-		holder.Cluster, holder.Server, holder.Pod, holder.PodUID, holder.Node)
-}
-
-// Record is what a file holds. Nobody compares times of two machines: a lease is alive while its file changes.
-type Record struct {
-	Holder
-	Renewals int  `json:"renewals"`
-	Released bool `json:"released"`
-}
 
 // Folder is the place of the lease.
 type Folder struct {
@@ -99,15 +71,12 @@ func (folder Folder) Acquire(holder Holder) (*Lease, error) {
 // take tries to become the holder with this number; nil where somebody else was first.
 func (folder Folder) take(number int, holder Holder) (*Lease, error) {
 	lease := &Lease{folder: folder, number: number, shown: time.Now(), record: Record{Holder: holder}}
-	err := create(folder.path(number), nil)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = create(folder.alive(number), &lease.record)
-	}
+	taken, err := folder.claim(lease)
 	if err != nil {
 		return nil, fmt.Errorf("cannot take the lease: %w%s", err, remedy(err))
+	}
+	if !taken {
+		return nil, nil
 	}
 	numbers, err := folder.numbers()
 	if err != nil {
@@ -129,26 +98,28 @@ func (folder Folder) take(number int, holder Holder) (*Lease, error) {
 	return lease, nil
 }
 
-func create(path string, record *Record) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil || record == nil {
-		return errors.Join(err, closed(file))
+// claim makes the files of a number, or none of them. The record is written before the number is taken: on a full volume a number
+// without a record would stay behind, and the next start would take it for a holder.
+func (folder Folder) claim(lease *Lease) (bool, error) {
+	prepared := filepath.Join(folder.Dir, ".new-"+strings.ReplaceAll(lease.record.PodUID, "/", "-"))
+	file, err := os.OpenFile(prepared, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = write(file, lease.record)
 	}
-	return write(file, *record)
-}
-
-func closed(file *os.File) error {
-	if file == nil {
-		return nil
+	if err != nil {
+		return false, errors.Join(err, remove(prepared))
 	}
-	return file.Close()
-}
-
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	err = create(folder.path(lease.number))
+	if errors.Is(err, fs.ErrExist) {
+		return false, remove(prepared)
 	}
-	return nil
+	if err != nil {
+		return false, errors.Join(err, remove(prepared))
+	}
+	if err := os.Rename(prepared, folder.alive(lease.number)); err != nil {
+		return false, errors.Join(err, remove(prepared), remove(folder.path(lease.number)))
+	}
+	return true, nil
 }
 
 // awaitEnd returns when the holder of this number released it, lost it, or did not renew it for the lease's time.
@@ -250,41 +221,4 @@ func (folder Folder) numbers() ([]int, error) {
 	}
 	slices.Sort(numbers)
 	return numbers, nil
-}
-
-func write(file *os.File, record Record) error {
-	text, err := json.Marshal(record)
-	if err == nil && len(text) >= recordSize {
-		err = fmt.Errorf("the holder's description has %d bytes; at most %d fit", len(text), recordSize-1)
-	}
-	if err == nil {
-		padded := bytes.Repeat([]byte{' '}, recordSize)
-		copy(padded, text)
-		padded[recordSize-1] = '\n'
-		_, err = file.WriteAt(padded, 0)
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
-}
-
-func decode(content []byte) (Record, bool) {
-	var record Record
-	err := json.Unmarshal(content, &record)
-	return record, err == nil
-}
-
-// remedy says what to do about the errors that a volume is known for.
-func remedy(err error) string {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return ": the volume is full; make space or enlarge its quota, nothing was changed"
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf(": this server runs as uid %d and gid %d; the export must belong to them (anonuid, anongid, owner)",
-			os.Getuid(), os.Getgid())
-	case errors.Is(err, syscall.ESTALE), errors.Is(err, syscall.ENOTCONN):
-		return ": the mount is dead; delete the pod so that it is mounted anew"
-	}
-	return ""
 }

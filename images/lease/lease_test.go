@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -149,5 +152,67 @@ func TestARecordHasAlwaysTheSameSize(t *testing.T) {
 	must(t, err)
 	if info.Size() != recordSize {
 		t.Fatalf("%d bytes", info.Size())
+	}
+}
+
+// files lists what lies in the folder of the lease.
+func files(t *testing.T, folder Folder) []string {
+	t.Helper()
+	entries, err := os.ReadDir(folder.Dir)
+	must(t, err)
+	names := []string{}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestAFullVolumeIsNamedAndLeavesNothingBehind(t *testing.T) {
+	folder := folderFor(t, time.Hour)
+	must(t, os.MkdirAll(folder.Dir, 0o700))
+	// The kernel's own answer of a full volume, without a file system of one's own.
+	must(t, os.Symlink("/dev/full", filepath.Join(folder.Dir, ".new-a")))
+	_, err := folder.Acquire(Holder{PodUID: "a"})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "the volume is full") {
+		t.Fatalf("the volume is full, said was: %v", err)
+	}
+	if left := files(t, folder); len(left) != 0 {
+		t.Fatalf("left behind: %v", left)
+	}
+	// With space again the same pod does not wait for a holder that never was.
+	must(t, acquire1(t, folder, "a").Renew())
+}
+
+func TestARecordThatCannotBePutInPlaceGivesTheNumberBack(t *testing.T) {
+	folder := folderFor(t, time.Hour)
+	must(t, os.MkdirAll(folder.alive(1), 0o700)) // no file can be renamed to a folder
+	if _, err := folder.Acquire(Holder{PodUID: "a"}); err == nil {
+		t.Fatal("the lease has no record")
+	}
+	if left := files(t, folder); len(left) != 1 || left[0] != "1.alive" {
+		t.Fatalf("left behind: %v", left)
+	}
+}
+
+func TestAVolumeOfAnotherUserIsNamed(t *testing.T) {
+	folder := folderFor(t, time.Hour)
+	must(t, os.Mkdir(folder.Dir, 0o500))
+	if os.Getuid() == 0 {
+		// Root may write everywhere: this thread, which ends with the test, acts as nobody on files until then.
+		runtime.LockOSThread()
+		must(t, syscall.Setfsuid(65534))
+		defer func() { must(t, syscall.Setfsuid(0)) }()
+	}
+	_, err := folder.Acquire(Holder{PodUID: "a"})
+	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "the export must belong to them") {
+		t.Fatalf("the folder is another user's, said was: %v", err)
+	}
+}
+
+func TestAHolderWithSlashesInItsNameLeavesOneFilePerNumber(t *testing.T) {
+	folder := folderFor(t, time.Hour)
+	lease := acquire1(t, folder, "machine/1/2")
+	if left := files(t, folder); len(left) != 2 || lease.number != 1 {
+		t.Fatalf("files %v, holder %d", left, lease.number)
 	}
 }
