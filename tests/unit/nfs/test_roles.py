@@ -22,21 +22,31 @@ def server(family: str, kind: str, **variables: t.Any) -> t.Any:
     return rendering.templar("nfs_server", __nfs_server_kind=kind, **facts, **variables)
 
 
-def render(kind: str, **variables: t.Any) -> str:
-    engine = server("Debian", kind, **variables)
-    name = engine.template(trust_as_template("{{ __nfs_server_config[__nfs_server_kind].src }}"))
+FAMILIES = ("Debian", "RedHat")
+
+
+def rendered(kind: str, template: str = "", **variables: t.Any) -> str:
+    """The configuration, which is the same for both families."""
+    found = {family: render(family, kind, template, **variables) for family in FAMILIES}
+    assert found["Debian"] == found["RedHat"]
+    return found["Debian"]
+
+
+def render(family: str, kind: str, template: str, **variables: t.Any) -> str:
+    engine = server(family, kind, **variables)
+    name = template or engine.template(trust_as_template("{{ __nfs_server_config[__nfs_server_kind].src }}"))
     text = (rendering.ROLES / "nfs_server/templates" / name).read_text()
     return str(engine.template(trust_as_template(text), overrides={"trim_blocks": True}))
 
 
-def nfs_conf(**variables: t.Any) -> configparser.ConfigParser:
+def nfs_conf(kind: str = "kernel", **variables: t.Any) -> configparser.ConfigParser:
     parser = configparser.ConfigParser()
-    parser.read_string(render("kernel", **variables))
+    parser.read_string(rendered(kind, "nfs.conf.j2", **variables))
     return parser
 
 
 def ganesha(**variables: t.Any) -> tuple[dict[str, dict[str, list[str]]], str]:
-    text = render("ganesha", **variables)
+    text = rendered("ganesha", **variables)
     return {block.name: block.values for block in ganesha_conf.parse(text, "ganesha.conf")}, text
 
 
@@ -95,6 +105,32 @@ def test_ganesha_serves_nfsv4_alone() -> None:
 def test_ganesha_serves_nfsv3_on_fixed_ports_when_asked() -> None:
     core = ganesha(**V3)[0]["nfs_core_param"]
     assert (core["protocols"], core["mnt_port"], core["nlm_port"]) == (["3", "4"], ["20048"], ["32803"])
+    statd = nfs_conf("ganesha", **V3)
+    assert {name: dict(statd[name]) for name in statd.sections()} == {"statd": {"port": "32765"}}
+
+
+def tasks(role: str, file: str) -> dict[str, dict[str, t.Any]]:
+    """The tasks of a file by name."""
+    loaded = yaml.safe_load((rendering.ROLES / role / "tasks" / f"{file}.yml").read_text())
+    return {task["name"]: task for task in loaded}
+
+
+def test_rpcbind_is_let_go_as_it_was_masked() -> None:
+    found = tasks("nfs_server", "run")
+    on, off = found["Run rpcbind"], found["Mask rpcbind"]
+    assert sorted(on["loop"]) == sorted(off["loop"]) == ["rpcbind.service", "rpcbind.socket"]
+    assert on["ansible.builtin.systemd_service"]["masked"] is False
+
+
+@pytest.mark.parametrize("kind", ["kernel", "ganesha"])
+@pytest.mark.parametrize(
+    ("v3", "rpcbind", "accepted"), [(True, False, False), (True, True, True), (False, False, True)]
+)
+def test_nfsv3_needs_rpcbind_with_both_kinds(kind: str, v3: bool, rpcbind: bool, accepted: bool) -> None:
+    refusals = tasks("nfs_server", "choose")["Refuse what cannot work"]["loop"]
+    one = next(each for each in refusals if each["message"].startswith("nfs_server_rpcbind: "))
+    engine = server("Debian", kind, nfs_server_v3=v3, nfs_server_rpcbind=rpcbind)
+    assert engine.template(trust_as_template(one["that"])) is accepted
 
 
 def driver(**variables: t.Any) -> list[dict[str, t.Any]]:
