@@ -16,7 +16,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.platform.plugins.filter.component import component_labels
 from ansible_collections.mlops.platform.plugins.module_utils._kube.quantity import value_of
 from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, serve_config
-from ansible_collections.mlops.platform.plugins.module_utils._ray.application import BUILT_IN, checked
+from ansible_collections.mlops.platform.plugins.module_utils._ray.application import BUILT_IN, check_replicas, checked
 from ansible_collections.mlops.platform.plugins.module_utils._ray.state import RUNNING
 
 VARIABLE = "ray_service_workers"
@@ -160,10 +160,10 @@ def ray_check_applications(applications: t.Sequence[t.Mapping[str, t.Any]], work
     entries = [application["entry"] for application in applications if not application["built_in"]]
     for entry in entries:
         try:
-            checked(entry, [], workers)
+            check_replicas(entry, workers)
         except RayError as error:
-            raise AnsibleFilterError(f"{VARIABLE}: application {entry['name']!r} would not fit: {error}") from error
-    return [str(entry["name"]) for entry in entries]
+            raise AnsibleFilterError(f"{VARIABLE}: application {entry.get('name')!r} would not fit: {error}") from error
+    return [str(entry.get("name") or "") for entry in entries]
 
 
 def ray_group_numbers(groups: t.Sequence[Group]) -> list[Group]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import http.client
-import json
 import typing as t
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from ._kube.client import Client
 from ._kube.connection import argument_spec as kube_argument_spec
 from ._kube.errors import ApiError, KubeError
 from ._ray import ConflictError, RayError
+from ._ray.patience import watched
 from ._ray.service import Query
 from ._ray.state import Object
 from ._tunnel import client_for
@@ -65,16 +65,14 @@ class KubeOf:
         """The changed objects of a collection, for some seconds at most."""
         full = {**query, "watch": "true", "timeoutSeconds": max(1, round(seconds))}
         connection = self.client.transport.open(timeout=seconds + 30)
-        try:
+
+        def ask() -> http.client.HTTPResponse:
             target = f"{self.client.transport.prefix}{path}?{urlencode(full)}"
             connection.request("GET", target, None, self.client.headers())
-            answer = connection.getresponse()
-            while answer.status == 200 and (line := answer.readline()).endswith(b"\n"):
-                event = json.loads(line)
-                if event.get("type") in ("ADDED", "MODIFIED"):
-                    yield event["object"]
-        except (OSError, http.client.HTTPException):
-            return  # the caller reads the object anew
+            return connection.getresponse()
+
+        try:
+            yield from watched(ask, seconds)
         finally:
             connection.close()
 

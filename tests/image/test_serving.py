@@ -27,11 +27,13 @@ import requests  # noqa: E402
 import uvicorn  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlops import registry  # noqa: E402
-from mlops_ray import RayError, contract  # noqa: E402
+from mlops_ray import RayError, application, contract, model  # noqa: E402
 from mlops_serving import load, predict, request, result, web  # noqa: E402
+from ray.serve import schema  # noqa: E402
 from sklearn.linear_model import LinearRegression  # noqa: E402
 
 OWN = contract.of_image()
+WHEN = request.Signature(inputs=[{"type": "datetime", "name": "when", "required": True}])
 FRAME = pd.DataFrame({"size": [1.0, 2.0, 3.0], "rooms": [1, 2, 3]})
 
 
@@ -86,6 +88,21 @@ class Logging(unittest.TestCase):
         with self.assertRaisesRegex(RayError, "neither a scikit-learn estimator"):
             mlops.log_model(3, "three", example=FRAME)
         self.assertEqual(len(mlflow.search_runs(search_all_experiments=True)), before)
+
+    def test_a_name_may_have_a_quote(self) -> None:
+        client = mlflow.MlflowClient()
+        client.create_registered_model("john's")
+        client.create_model_version("john's", logged().uri)
+        self.assertEqual(registry.version_of(client, model.Reference("john's")).version, "1")
+
+
+class Names(unittest.TestCase):
+    """What the platform knows of Ray Serve's configuration, against Ray's own description of it."""
+
+    def test_the_fields_are_those_of_ray(self) -> None:
+        own = set(schema.ServeApplicationSchema.model_fields) - {"host", "port"}  # of the whole service only
+        self.assertEqual(set(application.FIELDS), own)
+        self.assertEqual(set(application.DEPLOYMENT_FIELDS), set(schema.DeploymentSchema.model_fields))
 
 
 class Loading(unittest.TestCase):
@@ -171,6 +188,18 @@ class Serving(unittest.TestCase):
         status, text = self.asked("POST", "/predict", body({"size": "big", "rooms": 2}))
         self.assertEqual(status, 422, text)
         self.assertEqual(json.loads(text)["detail"][0]["loc"], ["body", "dataframe_records", 0, "size"])
+
+    def test_times_of_all_zones_are_answered_and_those_that_do_not_fit_are_refused(self) -> None:
+        frame = predict.frame(
+            request.parse(json.dumps({"inputs": [{"when": "2026-01-31T12:00:00Z"}]}).encode(), WHEN).columns,
+            WHEN.columns,
+        )
+        self.assertEqual(str(frame["when"][0]), "2026-01-31 12:00:00")
+        for time in ("1677-09-22", "2262-04-10T23:59:59.999999"):
+            found = request.parse(json.dumps({"inputs": [{"when": time}]}).encode(), WHEN)
+            self.assertEqual(str(predict.frame(found.columns, WHEN.columns)["when"].dtype), "datetime64[ns]")
+        with self.assertRaises(request.InvalidError):
+            request.parse(json.dumps({"inputs": [{"when": "9999-12-31"}]}).encode(), WHEN)
 
     def test_health_metadata_and_pages(self) -> None:
         self.assertEqual(self.asked("GET", "/health"), (200, '{"status":"ok"}'))

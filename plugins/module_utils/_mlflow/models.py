@@ -10,7 +10,7 @@ import http.client
 import typing as t
 
 from .._ray.contract import TAG
-from .._ray.model import Reference
+from .._ray.model import NEWEST, Reference, versions_of
 from . import MlflowError
 from .client import Client, Json, RefusedError
 
@@ -48,8 +48,7 @@ def _asked(client: Client, meant: Reference) -> Json:
     if meant.version:
         found = client.call("GET", "model-versions/get", name=meant.name, version=meant.version)
         return t.cast("Json", found["model_version"])
-    name = meant.name.replace("'", "\\'")
-    order = {"filter": f"name = '{name}'", "max_results": 1, "order_by": "version_number DESC"}
+    order = {"filter": versions_of(meant.name), "max_results": 1, "order_by": NEWEST}
     newest = client.call("GET", "model-versions/search", **order).get("model_versions") or []
     if not newest:
         raise MlflowError(f"model: {meant.name} has no version in MLflow's registry; log one with mlops.log_model")

@@ -19,6 +19,10 @@ class NotThereError(RayError):
     """There is no such object."""
 
 
+class AwayError(RayError):
+    """The API server does not answer, or says that it cannot now; asked again it may."""
+
+
 class ConflictError(RayError):
     """The object was changed by somebody else since it was read."""
 

@@ -74,6 +74,14 @@ def checked(entry: Entry, others: t.Iterable[Entry], workers: int, built_in: boo
     return {**given, **_deployments(given, workers)}
 
 
+def check_replicas(entry: Entry, workers: int) -> None:
+    """RayError where a deployment has more replicas than fit on that many workers; all else may be as Ray takes it."""
+    for number, deployment in enumerate(entry.get("deployments") or []):
+        replicas, each = deployment.get("num_replicas"), deployment.get("max_replicas_per_node")
+        if isinstance(replicas, int) and isinstance(each, int):
+            _check_room(replicas, each, workers, f"deployments[{number}].")
+
+
 def given_fields(entry: Entry) -> Entry:
     """The fields that hold something: null is the same as not given."""
     return {field: value for field, value in entry.items() if value is not None}
@@ -130,7 +138,12 @@ def _check_replicas(deployment: Entry, workers: int, where: str) -> None:
         raise RayError(f"{where}ray_actor_options.num_cpus: with 0 replicas may land on the head; give at least 0.01")
     if isinstance(replicas, int) and replicas < 1:
         raise RayError(f"{where}num_replicas: {replicas} is not above 0; to shut the application down, remove it")
-    if isinstance(replicas, int) and replicas > workers * each:
+    if isinstance(replicas, int):
+        _check_room(replicas, each, workers, where)
+
+
+def _check_room(replicas: int, each: int, workers: int, where: str) -> None:
+    if replicas > workers * each:
         raise RayError(
             f"{where}num_replicas: {replicas} replicas with max_replicas_per_node {each} need more than the service's"
             f" {workers} workers; lower num_replicas, raise max_replicas_per_node, or add workers"

@@ -14,12 +14,14 @@ import dataclasses
 import time
 import typing as t
 
-from . import ConflictError, DeployError, RayError, application, serve_config, state
+from . import AwayError, ConflictError, DeployError, NotThereError, RayError, application, serve_config, state
+from .patience import PAUSE, patiently
 from .serve_config import Entry
 from .service import Service
 from .wait import Wait
 
 ATTEMPTS = 20  # of a write that collides with another one
+PATIENCE = 30.0  # seconds that a write has at least, while the API server is away
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +83,19 @@ Wanted = t.Callable[[state.Object, serve_config.Config], t.Optional[Entry]]
 
 def _make(service: Service, name: str, wanted: Wanted, options: Options) -> Done:
     started = time.monotonic()
-    refused_before = service.complaints() if not options.dry_run else {}
-    written = _write(service, name, wanted, options.dry_run)
+    until = started + max(options.timeout, PATIENCE)
+    refused_before = patiently(service.complaints, until) if not options.dry_run else {}
+    written = _write(service, name, wanted, options.dry_run, until)
     done = Done(written.changed, written.before, written.after)
     if options.dry_run or options.timeout <= 0:
         return done
     waiting = Wait(service, name, refused_before, started + options.timeout)
     try:
         found = waiting.until(written.now, present=written.after is not None, updated=_was_known(written, name))
+    except NotThereError:
+        if written.after is not None:
+            raise
+        found = state.NONE  # with its service, the application is gone too
     except DeployError as error:
         raise DeployError(f"{error}{_put_back(service, name, written, options)}") from error
     return dataclasses.replace(done, state=found, seconds=round(time.monotonic() - started, 1))
@@ -99,12 +106,15 @@ def _was_known(written: Written, name: str) -> bool:
     return written.changed and (written.before is not None or name in state.states(written.seen))
 
 
-def _write(service: Service, name: str, wanted: Wanted, dry_run: bool) -> Written:
+def _write(service: Service, name: str, wanted: Wanted, dry_run: bool, until: float) -> Written:
     """Change the one entry, again from the start when somebody else was faster."""
+    unanswered: Written | None = None
     for _attempt in range(ATTEMPTS):
-        seen = service.read()
+        seen = patiently(service.read, until)
         config = serve_config.parse((seen.get("spec") or {}).get("serveConfigV2") or "")
         before, after = serve_config.find(config, name), wanted(seen, config)
+        if before == after and unanswered and unanswered.after == after:
+            return unanswered._replace(now=seen)  # it was taken, only the answer was lost
         if before == after or dry_run:
             return Written(seen, seen, before, after)
         try:
@@ -112,6 +122,11 @@ def _write(service: Service, name: str, wanted: Wanted, dry_run: bool) -> Writte
             return Written(seen, service.write(seen, text), before, after)
         except ConflictError:
             continue
+        except AwayError:
+            if time.monotonic() + PAUSE > until:
+                raise
+            unanswered = Written(seen, seen, before, after)
+            time.sleep(PAUSE)
     raise RayError(f"{name}: the RayService was changed by others {ATTEMPTS} times meanwhile; try again")
 
 
@@ -124,7 +139,10 @@ def _put_back(service: Service, name: str, written: Written, options: Options) -
         current = serve_config.find(config, name)
         return written.before if current == written.after else current
 
-    _write(service, name, wanted, dry_run=False)
+    try:
+        _write(service, name, wanted, False, time.monotonic() + PATIENCE)
+    except RayError as error:
+        return f"\nThe configuration of before could not be put back: {error}"
     if written.before is None:
         return "\nThe application was taken out of the RayService again."
     return "\nThe application's configuration of before was put back."

@@ -14,12 +14,14 @@ import typing as t
 from pathlib import Path
 from urllib.parse import urlencode
 
-from . import ConflictError, RayError
+from . import AwayError, ConflictError, RayError
+from .patience import watched
 from .service import Query
 from .state import Object
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT = 30.0
+AWAY = (429, 500, 502, 503, 504)
 
 
 class Kube:
@@ -51,15 +53,7 @@ class Kube:
         full = {**query, "watch": "true", "timeoutSeconds": max(1, round(seconds))}
         connection = self._open(TIMEOUT + seconds)
         try:
-            answer = self._sent(connection, "GET", path, full, None)
-            if answer.status != 200:
-                return
-            while (line := answer.readline()).endswith(b"\n"):
-                event = json.loads(line)
-                if event.get("type") in ("ADDED", "MODIFIED"):
-                    yield event["object"]
-        except (OSError, http.client.HTTPException):
-            return  # the caller reads the object anew
+            yield from watched(lambda: self._sent(connection, "GET", path, full, None), seconds)
         finally:
             connection.close()
 
@@ -70,9 +64,9 @@ class Kube:
         connection = self._open(TIMEOUT)
         try:
             answer = self._sent(connection, method, path, query, body)
-            return answer.status, json.loads(answer.read() or b"{}")
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise RayError(f"the API server does not answer: {error}") from error
+            return answer.status, parsed(answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise AwayError(f"the API server does not answer: {error}") from error
         finally:
             connection.close()
 
@@ -92,5 +86,15 @@ class Kube:
         if status == 409:
             raise ConflictError(str(body.get("message")))
         if status >= 400:
-            raise RayError(f"the API server refused: {body.get('message') or status}")
+            kind = AwayError if status in AWAY else RayError
+            raise kind(f"the API server refused: {body.get('message') or status}")
         return body
+
+
+def parsed(content: bytes) -> Object:
+    """The object in an answer; what stands between us and the server may answer with other text."""
+    try:
+        found = json.loads(content or b"{}")
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"message": content.decode("utf-8", "replace").strip()[:300]}

@@ -33,6 +33,15 @@ def reference(text: str) -> Reference:
     return Reference(match["name"], match["version"], match["alias"])
 
 
+def versions_of(name: str) -> str:
+    """MLflow's filter for the versions of a model. It knows no escapes, but two kinds of quotes."""
+    quote = '"' if "'" in name else "'"
+    return f"name = {quote}{name}{quote}"
+
+
+NEWEST = "version_number DESC"
+
+
 def uri(name: str, version: str | int) -> str:
     """The address of one version. Deployed is always a version: an alias may move while replicas come and go."""
     return f"models:/{name}/{version}"

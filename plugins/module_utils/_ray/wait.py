@@ -12,10 +12,12 @@ white space.
 
 from __future__ import annotations
 
+import functools
 import time
 import typing as t
 
 from . import ConflictError, DeployError, serve_config
+from .patience import patiently
 from .service import Service
 from .state import DEPLOY_FAILED, NONE, RUNNING, Object, State, generation, is_upgrading, observed, states
 
@@ -60,18 +62,23 @@ class Wait:
     def _touched(self) -> Object:
         """A next generation with the same content."""
         while True:
-            seen = self.service.read()
+            seen = self._read()
             text = seen["spec"].get("serveConfigV2") or ""
             other = text.rstrip("\n") if text.endswith("\n") else text + "\n"
             serve_config.parse(other)
             try:
-                return self.service.write(seen, other)
+                return patiently(functools.partial(self.service.write, seen, other), self.deadline)
             except ConflictError:
-                continue
+                if time.monotonic() >= self.deadline:
+                    raise DeployError(self._too_late(True)) from None
+                self.last = seen
+
+    def _read(self) -> Object:
+        return patiently(self.service.read, self.deadline)
 
     def _reports(self, wanted: int) -> t.Iterator[Object]:
         """The object, each time the operator reports on that generation or a newer one, until the time is over."""
-        seen = self.service.read()
+        seen = self._read()
         while True:
             self.last = seen
             if observed(seen) >= wanted:
@@ -85,11 +92,11 @@ class Wait:
                 self.last = changed
                 if observed(changed) >= wanted:
                     yield changed
-            seen = self.service.read()
+            seen = self._read()
 
     def _check_refused(self) -> None:
         """Fail with Ray's words when it does not take the configuration. An unreachable head is no refusal."""
-        for event, (count, message) in self.service.complaints().items():
+        for event, (count, message) in patiently(self.service.complaints, self.deadline).items():
             known = self.refused_before.get(event)
             if "UpdateDeployments fail: 4" in message and (known is None or known[0] < count):
                 words = message.partition("UpdateDeployments fail: ")[2]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import typing as t
 
@@ -69,6 +70,28 @@ def test_the_field_of_a_wrong_value_is_named(change: dict[str, t.Any], field: st
     found = refused(body(dataframe_records=[ROW, {**ROW, **change}]))
     assert [item[:3] for item in found] == [("dataframe_records", 1, field)]
     assert found[0][3].startswith(words)
+
+
+WHEN = Signature(inputs=[{"type": "datetime", "name": "when", "required": True}])
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-31T12:00:00", "2026-01-31T12:00:00"),
+        ("2026-01-31T12:00:00+00:00", "2026-01-31T12:00:00"),
+        ("2026-01-31T12:00:00-05:00", "2026-01-31T17:00:00"),
+        ("1677-09-22", "1677-09-22T00:00:00"),
+    ],
+)
+def test_a_time_becomes_one_of_utc_without_a_zone(text: str, time: str) -> None:
+    found = parse(body(inputs=[{"when": text}]), WHEN)
+    assert (found.columns or {})["when"] == [datetime.datetime.fromisoformat(time)]
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "1677-09-21"])
+def test_a_time_that_does_not_fit_is_refused(text: str) -> None:
+    assert refused(body(inputs=[{"when": text}]), WHEN)[0][-1].startswith("must be a time from 1677-09-22 to 2262")
 
 
 def test_a_missing_field_is_named() -> None:

@@ -10,12 +10,15 @@ import typing as t
 import pytest
 
 from ansible_collections.mlops.platform.plugins.module_utils._ray import (
+    AwayError,
+    ConflictError,
     DeployError,
     NotThereError,
     RayError,
     serve_config,
 )
 from ansible_collections.mlops.platform.plugins.module_utils._ray.deploy import Options, deploy, undeploy
+from ansible_collections.mlops.platform.plugins.module_utils._ray.patience import patiently
 from ansible_collections.mlops.platform.plugins.module_utils._ray.service import Service
 
 from .conftest import FakeKube
@@ -137,6 +140,92 @@ def test_a_change_of_white_space_is_made_only_where_there_was_an_application(kub
     assert serve_config.parse(kube.patches[1]["spec"]["serveConfigV2"]) == serve_config.parse(
         kube.patches[2]["spec"]["serveConfigV2"]
     )
+
+
+def test_a_service_that_is_always_changed_by_others_ends_the_wait(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(service, IRIS, SHORT)
+    patch, written = kube.patch, len(kube.patches)
+
+    def contended(path: str, query: t.Any, body: t.Any) -> t.Any:
+        if len(kube.patches) == written + 1:
+            raise ConflictError("the object has been modified")
+        return patch(path, query, body)
+
+    monkeypatch.setattr(kube, "patch", contended)
+    with pytest.raises(DeployError, match="iris: the application does not run in time"):
+        deploy(service, {**IRIS, "args": {"a": 1}}, Options(timeout=0.3, restore=False))
+
+
+def test_the_applications_own_error_is_told_when_nothing_can_be_put_back(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kube.outcomes[IRIS["import_path"]] = ("DEPLOY_FAILED", "the model does not exist")
+    patch = kube.patch
+
+    def once(path: str, query: t.Any, body: t.Any) -> t.Any:
+        if kube.patches:
+            raise RayError("the API server refused: quota")
+        return patch(path, query, body)
+
+    monkeypatch.setattr(kube, "patch", once)
+    with pytest.raises(DeployError, match=r"the model does not exist\n.*could not be put back: .*quota"):
+        deploy(service, IRIS, SHORT)
+
+
+def test_a_service_that_vanishes_meanwhile_is_named_and_a_removal_is_done(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(service, IRIS, SHORT)
+    get, patch, gone = kube.get, kube.patch, []
+
+    def vanishing(path: str, query: t.Any, body: t.Any) -> t.Any:
+        gone.append(path)
+        return patch(path, query, body)
+
+    monkeypatch.setattr(kube, "patch", vanishing)
+    monkeypatch.setattr(kube, "get", lambda path, query: None if path in gone else get(path, query))
+    with pytest.raises(NotThereError, match="there is no RayService mlops/ray"):
+        deploy(service, {**IRIS, "args": {"a": 1}}, SHORT)
+    gone.clear()
+    done = undeploy(service, "iris", SHORT)
+    assert (done.changed, done.state.status) == (True, "")
+
+
+def test_a_write_whose_answer_was_lost_counts_as_a_change(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = kube.patch
+
+    def lossy(path: str, query: t.Any, body: t.Any) -> t.Any:
+        found = patch(path, query, body)
+        if len(kube.patches) == 1:
+            raise AwayError("the API server does not answer")
+        return found
+
+    monkeypatch.setattr(kube, "patch", lossy)
+    done = deploy(service, IRIS, SHORT)
+    assert (done.changed, done.before, len(kube.patches)) == (True, None, 1)
+    assert done.after == entry_of(kube, "iris")
+
+
+def test_an_api_server_that_is_away_is_asked_again_until_the_deadline(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, faults = kube.get, [AwayError("no answer")]
+
+    def flaky(path: str, query: t.Any) -> t.Any:
+        if faults and kube.patches:
+            raise faults.pop()
+        return get(path, query)
+
+    monkeypatch.setattr(kube, "get", flaky)
+    assert deploy(service, IRIS, SHORT).state.status == "RUNNING"
+    assert faults == []
+    faults.extend([AwayError("no answer")] * 9)
+    with pytest.raises(AwayError, match="no answer"):
+        patiently(service.read, 0.0)
 
 
 def test_the_platforms_own_application_is_left_alone(service: Service) -> None:

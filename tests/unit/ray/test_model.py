@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow.client import RefusedError
-from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError
+from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, model
 from ansible_collections.mlops.platform.plugins.modules import ray_model
 
 from .conftest import FakeKube
@@ -109,6 +109,11 @@ def test_an_older_environment_that_is_known_to_be_served_is(known: FakeKube) -> 
 def test_a_service_that_does_not_say_its_environment_is_refused(kube: FakeKube) -> None:
     with pytest.raises(RayError, match="run the role ray_service"):
         run(kube)
+
+
+@pytest.mark.parametrize(("name", "text"), [("iris", "name = 'iris'"), ("it's", 'name = "it\'s"')])
+def test_mlflow_is_asked_with_quotes_that_the_name_does_not_have(name: str, text: str) -> None:
+    assert model.versions_of(name) == text
 
 
 @pytest.mark.parametrize("model", ["wine", "wine/1", "wine@champion"])

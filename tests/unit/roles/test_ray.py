@@ -146,11 +146,26 @@ def test_who_deploys_may_change_one_service_and_of_it_the_applications_only() ->
 
 
 def test_applications_that_would_not_fit_are_named() -> None:
-    entry = {"name": "iris", "import_path": "a.b:c", "deployments": [{"name": "M", "num_replicas": 2}]}
+    entry = {
+        "name": "iris",
+        "import_path": "a.b:c",
+        "deployments": [{"name": "M", "num_replicas": 2, "max_replicas_per_node": 1}],
+    }
     found = [{"entry": entry, "built_in": False}, {"entry": {"name": "model-list"}, "built_in": True}]
     assert ray.ray_check_applications(found, 2) == ["iris"]
     with pytest.raises(AnsibleError, match=r"application 'iris' would not fit: .*num_replicas: 2"):
         ray.ray_check_applications(found, 1)
+
+
+def test_an_application_that_only_ray_understands_does_not_stand_in_the_way() -> None:
+    foreign = {
+        "name": "théirs",
+        "import_path": "app",
+        "host": "0.0.0.0",
+        "deployments": [{"name": "M", "num_replicas": 9}],
+    }
+    assert ray.ray_check_applications([{"entry": foreign, "built_in": False}], 1) == ["théirs"]
+    assert ray.ray_check_applications([{"entry": {"import_path": "a:b"}, "built_in": False}], 1) == [""]
 
 
 def test_what_is_saved_is_what_a_new_installation_deploys() -> None:

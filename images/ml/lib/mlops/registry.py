@@ -27,21 +27,23 @@ def find(which: str) -> Found:
     meant = model.reference(which)
     client = mlflow.MlflowClient()
     try:
-        if meant.alias:
-            version = client.get_model_version_by_alias(meant.name, meant.alias)
-        else:
-            version = client.get_model_version(meant.name, meant.version or _newest(client, meant.name))
+        version = version_of(client, meant)
         return Found(meant.name, str(version.version), model.uri(meant.name, version.version), _env_id(version))
     except MlflowException as error:
         raise RayError(f"model: {which}: MLflow says: {error.message}; look at {mlflow.get_tracking_uri()}") from error
 
 
-def _newest(client: t.Any, name: str) -> str:
-    client.get_registered_model(name)  # an unknown model is an error, not an empty list
-    found = client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
+def version_of(client: t.Any, meant: model.Reference) -> t.Any:
+    """The version that is meant, without version and alias the newest one; MlflowException when there is none."""
+    if meant.alias:
+        return client.get_model_version_by_alias(meant.name, meant.alias)
+    if meant.version:
+        return client.get_model_version(meant.name, meant.version)
+    client.get_registered_model(meant.name)  # an unknown model is an error, not an empty list
+    found = client.search_model_versions(model.versions_of(meant.name), max_results=1, order_by=[model.NEWEST])
     if not found:
-        raise RayError(f"model: {name} has no version; log one with mlops.log_model")
-    return str(found[0].version)
+        raise RayError(f"model: {meant.name} has no version; log one with mlops.log_model")
+    return found[0]
 
 
 def _env_id(version: t.Any) -> str | None:

@@ -16,6 +16,7 @@ import mlflow
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
+from mlops import registry
 from mlops_ray import contract, model
 
 from .request import Signature
@@ -76,20 +77,7 @@ def pinned(uri: str, timeout: float) -> str:
     if meant.version:
         return uri
     client = mlflow.MlflowClient()
-    return retried(uri, lambda: model.uri(meant.name, version_of(client, meant)), timeout)
-
-
-def version_of(client: mlflow.MlflowClient, meant: model.Reference) -> str:
-    """The version that is meant; without version and alias the newest one."""
-    if meant.version:
-        return str(client.get_model_version(meant.name, meant.version).version)
-    if meant.alias:
-        return str(client.get_model_version_by_alias(meant.name, meant.alias).version)
-    client.get_registered_model(meant.name)
-    found = client.search_model_versions(f"name = '{meant.name}'", max_results=1, order_by=["version_number DESC"])
-    if not found:
-        raise LoadError(f"model: {meant.name} has no version; log one with mlops.log_model")
-    return str(found[0].version)
+    return retried(uri, lambda: model.uri(meant.name, registry.version_of(client, meant).version), timeout)
 
 
 def load(uri: str, timeout: float, environment: contract.Environment) -> Loaded:

@@ -13,6 +13,9 @@ import typing as t
 Type = t.Mapping[str, t.Any]
 Loc = tuple[t.Union[str, int], ...]
 RANGES = {"integer": 2**31, "long": 2**63}
+# What fits into 64 bits of nanoseconds, in whole days.
+TIMES = datetime.datetime(1677, 9, 22), datetime.datetime(2262, 4, 11)
+TIMES_IN_WORDS = "a time from 1677-09-22 to 2262-04-10"
 
 
 class Problem(t.NamedTuple):
@@ -64,10 +67,18 @@ def _bytes(value: t.Any) -> bytes:
 
 
 def _time(value: t.Any) -> datetime.datetime:
+    """A time without a zone, which is UTC: MLflow's type knows no zones."""
     try:
-        return datetime.datetime.fromisoformat(_text(value))
+        found = datetime.datetime.fromisoformat(_text(value))
+        if found.tzinfo is not None:
+            found = found.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    except OverflowError as error:
+        raise ValueError(TIMES_IN_WORDS) from error
     except ValueError as error:
         raise ValueError("a time such as 2026-01-31T12:00:00") from error
+    if not TIMES[0] <= found < TIMES[1]:
+        raise ValueError(TIMES_IN_WORDS)
+    return found
 
 
 SCALARS: dict[str, t.Callable[[t.Any], t.Any]] = {
