@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import typing as t
 from pathlib import Path
 
@@ -46,10 +47,15 @@ def templar(role: str, **variables: t.Any) -> Templar:
 
 
 def objects(role: str, **variables: t.Any) -> list[Object]:
-    """All objects of a role."""
+    """All objects of a role's own set."""
+    return objects_of(role, f"__{role}_objects", "kube", **variables)
+
+
+def objects_of(role: str, definitions: str, folder: str, **variables: t.Any) -> list[Object]:
+    """All objects of one of a role's sets: a variable with definitions, and a folder of templates."""
     engine = templar(role, **variables)
-    found = list(engine.template(trust_as_template(f"{{{{ __{role}_objects }}}}")))
-    for path in sorted((ROLES / role / "templates" / "kube").glob("*.yml.j2")):
+    found = list(engine.template(trust_as_template(f"{{{{ {definitions} }}}}")))
+    for path in sorted((ROLES / role / "templates" / folder).glob("*.yml.j2")):
         text = engine.template(trust_as_template(path.read_text()), escape_backslashes=False, overrides=OVERRIDES)
         found += [document for document in yaml.safe_load_all(str(text or "")) if document]
     return found
@@ -59,3 +65,13 @@ def one(found: t.Sequence[Object], kind: str, name: str = "") -> Object:
     """The only object of a kind, or the one of a name."""
     (match,) = [item for item in found if item["kind"] == kind and name in ("", item["metadata"]["name"])]
     return match
+
+
+def script(role: str, name: str) -> t.Any:
+    """One of a role's Python files as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROLES / role / "files" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

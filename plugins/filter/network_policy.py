@@ -68,6 +68,9 @@ def _ports(ports: t.Sequence[int]) -> list[Object]:
 
 
 def _from_users(component: str, settings: Settings, ports: t.Sequence[int]) -> list[Object]:
+    # A rule without ports would open all of them.
+    if not ports:
+        return []
     users = {"podSelector": {"matchLabels": {f"{USES}{component}": "true"}}}
     return [{"from": [users, *(settings.get("from") or [])], "ports": _ports(ports)}]
 

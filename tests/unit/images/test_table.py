@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,13 @@ def test_the_environment_is_that_of_the_base() -> None:
     assert ray["packages"]["ray"] == "2.60.0"
     with pytest.raises(ImagesError, match="image redis has no locked Python environment"):
         table.environment_of("redis")
+
+
+def test_minio_is_of_a_commit_with_the_fix_of_its_last_vulnerability() -> None:
+    """CVE-2025-62506 was fixed in RELEASE.2025-10-15T17-29-55Z; a module's version names the time of its commit."""
+    lock = (IMAGES / "minio" / "go.mod").read_text()
+    (version,) = re.findall(r"^\s*github\.com/minio/minio (\S+)", lock, re.M)
+    stamp = re.fullmatch(r"v0\.0\.0-(\d{14})-[0-9a-f]{12}", version)
+    assert stamp is not None, version
+    assert stamp[1] >= "20251015172955"
+    assert not re.search(r"^\s*(replace|exclude)\b", lock, re.M), "another module may stand in its place"

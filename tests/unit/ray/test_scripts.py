@@ -5,27 +5,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import threading
 import typing as t
-from pathlib import Path
 
 import pytest
+from rendering import script
 
-FILES = Path(__file__).resolve().parents[3] / "roles" / "ray_service" / "files"
-
-
-def script(name: str) -> t.Any:
-    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-wait, drain = script("wait"), script("drain")
+wait, drain = script("ray_service", "wait"), script("ray_service", "drain")
 
 
 @pytest.fixture

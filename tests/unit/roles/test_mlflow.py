@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import configparser
 import fnmatch
-import importlib.util
 import json
 import typing as t
 
 import pytest
 from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
-from rendering import ROLES, objects, one, templar
+from rendering import objects, one, script, templar
 
 Found = dict[str, t.Any]
 
@@ -225,12 +224,7 @@ def test_a_wrong_value_is_named(variables: Found, message: str) -> None:
 @pytest.fixture(scope="module")
 def migrate() -> t.Any:
     """The script of the Job; what it needs of the image it imports late."""
-    spec = importlib.util.spec_from_file_location("migrate", ROLES / "mlflow" / "files" / "migrate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("mlflow", "migrate")
 
 
 def schema(migrate: t.Any, found: str | None, name: str = "tracking") -> t.Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from urllib.parse import urlsplit
 
 import pytest
 from reachability import Peer, reaches
-from rendering import ROLES, Object, objects
+from rendering import CLUSTER, ROLES, Object, objects, objects_of
 
 # What each component connects to. A role that is not here has no policy to test.
 NEEDS: dict[str, set[str]] = {
@@ -84,6 +85,59 @@ def test_more_peers_are_let_in_by_the_users_list(role: str) -> None:
     server = pods(found)[0]
     assert reaches(policies(found), Peer(namespace="x", namespace_labels={"team": "blue"}), server, PORTS[role])
     assert not reaches(policies(found), Peer(namespace="x", namespace_labels={"team": "red"}), server, PORTS[role])
+
+
+# Who gives figures to Prometheus, and where.
+METRICS = {"minio": 9000, "mlflow": 8080}
+PROMETHEUS = Peer({"app": "prometheus"}, namespace="monitoring")
+
+
+@pytest.mark.parametrize(("role", "port"), METRICS.items())
+def test_metrics_are_read_by_those_who_may_and_only_when_they_are_asked_for(role: str, port: int) -> None:
+    def read(who: Peer, at: int = port, **settings: t.Any) -> bool:
+        found = objects(role, **{f"{role}_metrics": settings})
+        return reaches(policies(found), who, pods(found)[0], at)
+
+    scraper = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert not read(PROMETHEUS, enabled=False)
+    assert read(PROMETHEUS, enabled=True)
+    assert not read(OUTSIDE, enabled=True)
+    assert read(PROMETHEUS, **{"enabled": True, "from": scraper})
+    assert not read(STRANGER, **{"enabled": True, "from": scraper})
+    others = {*PORTS.values(), 22} - {port}
+    assert not any(read(PROMETHEUS, other, enabled=True) for other in others)
+
+
+def database_job(**variables: t.Any) -> list[Object]:
+    return objects_of("mlflow", "__mlflow_database_objects", "database", **variables)
+
+
+def test_the_job_of_mlflows_databases_reaches_them_and_the_api_server_and_nobody_reaches_it() -> None:
+    rules, found = platform()
+    rendered = database_job()
+    (job,) = pods(rendered)
+    rules = [*rules, *policies(rendered)]
+    for target in PRESENT:
+        assert reaches(rules, job, found[target][0], PORTS[target]) is (target == "postgresql")
+        assert not any(reaches(rules, found[target][0], job, port) for port in (PORTS[target], 22))
+    assert reaches(rules, job, DNS, 53, "UDP")
+    server = urlsplit(CLUSTER["cluster_server"]).port or 0
+    assert [port for port in (22, 443, 5432, server) if reaches(rules, job, OUTSIDE, port)] == [443, server]
+    user = Peer({"mlops.platform/uses-mlflow": "true", "mlops.platform/uses-mlflow-database": "true"})
+    assert not any(reaches(rules, other, job, 22) for other in (user, STRANGER, OUTSIDE))
+
+
+def test_the_job_is_no_server_of_mlflow() -> None:
+    """A user of MLflow is not led to the Job's pod, and the Job stops the servers and not itself."""
+    (job,) = pods(database_job())
+    found = objects("mlflow")
+    selectors = [item["spec"]["selector"] for item in found if item["kind"] == "Service"]
+    assert selectors
+    assert not [selector for selector in selectors if selector.items() <= job.labels.items()]
+
+
+def test_the_policy_of_the_job_goes_with_that_of_the_servers() -> None:
+    assert policies(database_job(mlflow_network_policy={"enabled": False})) == []
 
 
 @pytest.mark.parametrize("role", PRESENT)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleError
@@ -37,6 +39,34 @@ def test_the_server_runs_under_the_lease_and_its_data_lie_beside_it() -> None:
 
 def test_an_image_without_the_wrapper_can_run() -> None:
     assert pod(postgresql_lease_seconds=0)["spec"]["containers"][0]["command"] == ["sh", "/etc/postgresql/start.sh"]
+
+
+def probe(name: str, folder: Path, status: int, ready: bool) -> bool:
+    """Whether a probe passes where pg_isready ends with a status: 0 accepts, 1 refuses (it recovers), 2 no answer."""
+    container = pod()["spec"]["containers"][0]
+    program, script = container[name]["exec"]["command"][:-1], container[name]["exec"]["command"][-1]
+    (folder / "pg_isready").write_text(f"#!/bin/sh\nexit {status}\n")
+    (folder / "pg_isready").chmod(0o755)
+    (folder / "ready").unlink(missing_ok=True)
+    if ready:
+        (folder / "ready").touch()
+    environment = {"PATH": f"{folder}:/usr/bin:/bin"}
+    command = [*program, script.replace("/run/postgresql", str(folder))]
+    return subprocess.run(command, env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("status", "lives"), [(0, True), (1, True), (2, False), (3, False)])
+def test_a_server_that_recovers_is_not_killed_and_not_used(tmp_path: Path, status: int, lives: bool) -> None:
+    for name in ("startupProbe", "livenessProbe"):
+        assert probe(name, tmp_path, status, ready=True) is lives
+        assert probe(name, tmp_path, status, ready=False) is lives
+    assert probe("readinessProbe", tmp_path, status, ready=True) is (status == 0)
+    assert not probe("readinessProbe", tmp_path, status, ready=False), "its password is not set yet"
+
+
+def test_a_recovery_may_take_a_day() -> None:
+    found = pod()["spec"]["containers"][0]["startupProbe"]
+    assert found["periodSeconds"] * found["failureThreshold"] >= 24 * 3600
 
 
 def test_the_password_is_a_file_and_nowhere_else() -> None:
