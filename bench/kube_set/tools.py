@@ -37,16 +37,21 @@ class Tool:
         self.prefix = f"bench-{self.name}"
         self.changes = 0
 
-    def prepare(self, action: Action) -> None:
-        """Write down the objects; for a change one field gets a new value."""
+    def prefixes(self, hosts: int) -> list[str]:
+        """The beginning of the names of each host's namespaces."""
+        return [f"{self.prefix}-{number:02}" for number in range(hosts)]
+
+    def prepare(self, action: Action, hosts: int) -> None:
+        """Write down the objects; for a change one field of each host's gets a new value."""
         if action == "change":
             self.changes += 1
-        self.write(objects(self.prefix, f"change {self.changes}"))
+        self.write(hosts, f"change {self.changes}")
 
-    def write(self, found: dict[str, list[t.Any]]) -> None:
-        """Write the objects in the form that the tool reads."""
-        everything = [obj for items in found.values() for obj in items]
-        (self.folder / "all.yml").write_text(yaml.safe_dump_all(everything, sort_keys=False))
+    def write(self, hosts: int, changed: str) -> None:
+        """Write the objects in the form that the tool reads: here a file for each host."""
+        for prefix in self.prefixes(hosts):
+            everything = [obj for items in objects(prefix, changed).values() for obj in items]
+            (self.folder / f"{prefix}.yml").write_text(yaml.safe_dump_all(everything, sort_keys=False))
 
     def command(self, action: Action, rtt: int, hosts: int) -> Command:
         """The command of one measurement."""
@@ -72,11 +77,12 @@ class Kubectl(Tool):
     def command(self, action: Action, rtt: int, hosts: int) -> Command:
         """One kubectl; for several hosts one after the other, as a shell loop would."""
         config = str(self.cluster.kubeconfigs[rtt])
-        apply = [*self.cluster.kubectl, "--kubeconfig", config, "apply", "--server-side", "-f", "all.yml"]
+        apply = [*self.cluster.kubectl, "--kubeconfig", config, "apply", "--server-side"]
         if action == "check":
             apply.append("--dry-run=server")
-        loop = 'n=$1; shift; for i in $(seq "$n"); do "$@" || exit 1; done'
-        return apply if hosts == 1 else ["sh", "-c", loop, "loop", str(hosts), *apply]
+        files = [f"{prefix}.yml" for prefix in self.prefixes(hosts)]
+        loop = 'for file in $0; do "$@" -f "$file" || exit 1; done'
+        return ["sh", "-c", loop, " ".join(files), *apply]
 
 
 class Playbook(Tool):
@@ -84,7 +90,7 @@ class Playbook(Tool):
 
     def command(self, action: Action, rtt: int, hosts: int) -> Command:
         """One playbook over all hosts."""
-        names = {f"host{number:02}": {} for number in range(hosts)}
+        names = {f"host{number:02}": {"prefix": prefix} for number, prefix in enumerate(self.prefixes(hosts))}
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
@@ -106,14 +112,14 @@ class KubeSet(Playbook):
 
     name = "kube-set"
 
-    def write(self, found: dict[str, list[t.Any]]) -> None:
+    def write(self, hosts: int, changed: str) -> None:
         """A role with one template per kind."""
         role = self.folder / "roles" / "bench"
         for part in ("tasks", "templates/kube"):
             (role / part).mkdir(parents=True, exist_ok=True)
-        for kind, items in found.items():
+        for kind, items in objects("{{ prefix }}", changed).items():
             (role / "templates" / "kube" / f"{kind}.yml.j2").write_text(yaml.safe_dump_all(items, sort_keys=False))
-        options = {"name": "bench", "namespace": f"{self.prefix}-0", "wait": False}
+        options = {"name": "bench", "namespace": "{{ prefix }}-0", "wait": False}
         task = {"name": "Apply", "mlops.platform.kube_set": options}
         (role / "tasks" / "main.yml").write_text(yaml.safe_dump([task], sort_keys=False))
         self.play(roles=["bench"])
@@ -137,10 +143,10 @@ class CoreList(Playbook):
 
     name = "core-list"
 
-    def write(self, found: dict[str, list[t.Any]]) -> None:
-        """The objects in one file that a lookup reads."""
-        super().write(found)
-        lookup = "{{ lookup('ansible.builtin.file', playbook_dir ~ '/all.yml') | from_yaml_all | list }}"
+    def write(self, hosts: int, changed: str) -> None:
+        """The objects in one file for each host, which a lookup reads."""
+        super().write(hosts, changed)
+        lookup = "{{ lookup('ansible.builtin.file', playbook_dir ~ '/' ~ prefix ~ '.yml') | from_yaml_all | list }}"
         self.play(tasks=[core_task(lookup)])
 
 
@@ -149,8 +155,9 @@ class CoreEach(Playbook):
 
     name = "core-each"
 
-    def write(self, found: dict[str, list[t.Any]]) -> None:
+    def write(self, hosts: int, changed: str) -> None:
         """The objects as tasks."""
+        found = objects("{{ prefix }}", changed)
         self.play(tasks=[core_task(obj) for items in found.values() for obj in items])
 
 

@@ -13,16 +13,17 @@ author: [The mlops.platform maintainers (@mlops-platform)]
 description:
   - Mounts an export and reads a file from it, where the machine's kernel has an NFS client. Elsewhere it speaks NFSv4.1
     itself and looks the file up from the server's root, through the export, and reads it.
-  - Changes nothing. The mount is made in a mount namespace of its own and is gone when the module ends.
+  - Changes nothing but the file that O(make) asks for. The mount is made in a mount namespace of its own and is gone
+    when the module ends.
 attributes:
   check_mode:
-    description: Reads only.
+    description: Reads only; with O(make), nothing is made.
     support: full
   diff_mode:
     description: Nothing changes.
     support: none
   idempotent:
-    description: Reads only.
+    description: A file that is as O(make) wants it stays.
     support: full
 options:
   host:
@@ -45,6 +46,11 @@ options:
     description: What the file must hold. Empty to accept anything.
     type: str
     default: ""
+  make:
+    description:
+      - Whether to make the file with O(content) in O(path) first. The export must be one of this machine.
+    type: bool
+    default: false
   mount:
     description: Whether to mount. V(auto) mounts where it can.
     type: str
@@ -62,6 +68,7 @@ EXAMPLES = r"""
     path: /srv/check
     file: marker
     content: It works.
+    make: true
 """
 
 RETURN = r"""
@@ -76,10 +83,25 @@ size:
 """
 
 import os
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._nfs import probe, server
+
+
+def make(module: AnsibleModule) -> bool:
+    """Give the file its content; whether it had another."""
+    path = Path(module.params["path"], module.params["file"])
+    wanted = module.params["content"].encode()
+    if (path.read_bytes() if path.is_file() else None) == wanted:
+        return False
+    if not module.check_mode:
+        staged = Path(module.tmpdir, path.name)
+        staged.write_bytes(wanted)
+        staged.chmod(0o644)
+        module.atomic_move(str(staged), str(path))
+    return True
 
 
 def main() -> None:
@@ -91,13 +113,16 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "file": {"type": "str", "required": True},
             "content": {"type": "str", "default": ""},
+            "make": {"type": "bool", "default": False},
             "mount": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
             "timeout": {"type": "int", "default": 60},
         },
+        required_if=[("make", True, ["content"])],
         supports_check_mode=True,
     )
     given = module.params
     target = probe.Target(given["host"], given["port"], given["path"], given["file"], given["timeout"])
+    made = given["make"] and make(module)
     mount = given["mount"] == "always" or (given["mount"] == "auto" and probe.can_mount(os.uname().release))
     where = f"{target.host}:{target.path}/{target.file}"
     try:
@@ -106,7 +131,7 @@ def main() -> None:
         module.fail_json(msg=f"path: {where} could not be read {'by a mount' if mount else 'over NFSv4.1'}: {error}")
     if given["content"] and found != given["content"].encode():
         module.fail_json(msg=f"content: {where} holds something else; does another server answer on this port?")
-    module.exit_json(changed=False, how="mount" if mount else "protocol", size=len(found))
+    module.exit_json(changed=made, how="mount" if mount else "protocol", size=len(found))
 
 
 if __name__ == "__main__":
