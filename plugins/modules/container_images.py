@@ -302,7 +302,8 @@ def deliver(module: AnsibleModule, login: Login, places: Places, known: t.Sequen
     runner = Runner(params["log_dir"], cache_dir(params["storage"]))
     engine = Engine(runner, params["storage"], login.authfile, login.cert_dir)
     by_name = {one.image.name: one for one in known}
-    builder = Builder(engine, by_name, settings_of(params, runner), work_dir, params["compression"])
+    settings = settings_of(params, runner)
+    builder = Builder(engine, by_name, settings, work_dir, params["compression"], params["refresh"])
     for one in known:
         if one.missing and one.image.name in (params["deliver"] or by_name):
             with alone(params, engine):

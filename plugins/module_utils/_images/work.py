@@ -12,9 +12,9 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.mlops.platform.plugins.module_utils._images import apt, build_settings, context
+from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, apt, build_settings, context
 from ansible_collections.mlops.platform.plugins.module_utils._images.engine import Engine
-from ansible_collections.mlops.platform.plugins.module_utils._images.image import Image
+from ansible_collections.mlops.platform.plugins.module_utils._images.image import Image, tag_of
 from ansible_collections.mlops.platform.plugins.module_utils._images.registry import RegistryClient, repository
 
 LOCAL = "localhost/mlops"
@@ -96,12 +96,14 @@ class Builder:
         settings: build_settings.BuildSettings,
         work_dir: str,
         compression: str = "gzip",
+        refresh: str = "",
     ) -> None:
         self._engine = engine
         self._known = known
         self._settings = settings
         self._work_dir = work_dir
         self._compression = compression
+        self._refresh = refresh
         self._settings_dir: str | None = None
 
     def settings_dir(self) -> str:
@@ -155,7 +157,14 @@ class Builder:
             if image.bootstrap:
                 self._bootstrap(image.name, image.bootstrap, folder)
             context.lay_out(image.all_files(), folder)
+            self._refuse_change(wanted)
             self._engine.build(image.name, wanted.local, folder, self.settings_dir(), options)
+
+    def _refuse_change(self, wanted: Wanted) -> None:
+        """A tag says what is in the image: files that somebody changed after it was made must not get into it."""
+        tags = {name: one.tag for name, one in self._known.items()}
+        if tag_of(wanted.image, tags, self._refresh) != wanted.tag:
+            raise ImagesError(f"the files of image {wanted.image.name} changed while images were built: run it again")
 
     def _bootstrap(self, name: str, suite: str, folder: str) -> None:
         sources = apt.sources(self._settings.mirror, suite, self._settings.mirror.keyring)

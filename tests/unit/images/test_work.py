@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError
 from ansible_collections.mlops.platform.plugins.module_utils._images.apt import Mirror
 from ansible_collections.mlops.platform.plugins.module_utils._images.build_settings import BuildSettings
 from ansible_collections.mlops.platform.plugins.module_utils._images.image import image_from, in_order, tags_of
@@ -144,6 +145,14 @@ def test_a_base_outside_of_the_list_is_pulled(tmp_path: Path) -> None:
     lab.tags = tags_of(lab.images)
     assert lab.deliver("base") == ["pull reg.example/debian@sha256", "build base", "push reg/mlops/base"]
     assert "build base --build-arg=BASE=reg.example/debian@sha256:0" in lab.engine.calls
+
+
+def test_files_that_change_after_the_tag_was_made_do_not_get_under_it(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, stored=["base"], pushed=())
+    (tmp_path / "app" / "Containerfile").write_text("ARG BASE\nFROM ${BASE}\nUSER 1\n")
+    with pytest.raises(ImagesError, match="image app changed while images were built"):
+        lab.deliver("app")
+    assert lab.engine.calls == []
 
 
 @pytest.mark.parametrize("places", [{}, {"archive": True}])
