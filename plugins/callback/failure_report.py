@@ -11,7 +11,8 @@ short_description: Say at the end which hosts failed, where and why
 version_added: 0.1.0
 description:
   - Prints nothing when all went well. Otherwise prints at the end which hosts were done, and for each failed host the
-    role, the task and the message.
+    role, the task and the message. Hosts that a later play was meant for, but which the run did not come to, are named
+    as not reached.
   - A run for many clusters goes on for the others when one fails. This is where to look afterwards.
 author: The mlops.platform maintainers (@mlops-platform)
 """
@@ -33,9 +34,16 @@ class Failure(t.NamedTuple):
     message: str
 
 
-def report(done: t.Sequence[str], failures: t.Mapping[str, Failure]) -> list[str]:
-    """Lines of the report: those that are done, then each failure."""
+def unreached(meant: t.Mapping[str, t.Collection[str]], reached: t.Mapping[str, t.Collection[str]]) -> set[str]:
+    """The hosts that at least one play was meant for and did not come to; both map plays to hosts."""
+    return {host for play, hosts in meant.items() for host in hosts if host not in reached.get(play, ())}
+
+
+def report(done: t.Sequence[str], failures: t.Mapping[str, Failure], missed: t.Sequence[str] = ()) -> list[str]:
+    """Lines of the report: those that are done, those that the run did not come to, then each failure."""
     lines = [f"  done: {', '.join(done) or 'none'}"]
+    if missed:
+        lines.append(f"  not reached: {', '.join(missed)}; the run ended before their last play")
     for host, failure in failures.items():
         lines.append(f"  failed: {host} in {failure.role}: {failure.task}")
         lines += [f"      {line}" for line in wrapped(failure.message)]
@@ -68,6 +76,15 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._failures: dict[str, Failure] = {}
+        self._plays: list[t.Any] = []
+        self._reached: dict[str, set[str]] = {}
+
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        self._plays, self._reached = playbook.get_plays(), {}
+
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        # With serial, a play starts once for each batch, and the inventory is narrowed to the batch.
+        self._reached.setdefault(play._uuid, set()).update(hosts_of(play))
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:
@@ -86,6 +103,14 @@ class CallbackModule(CallbackBase):
         bad = {host for host in stats.processed if stats.failures.get(host) or stats.dark.get(host)}
         found = {host: failure for host, failure in self._failures.items() if host in bad}
         if found:
+            missed = unreached({play._uuid: hosts_of(play, whole=True) for play in self._plays}, self._reached) - bad
+            done = set(stats.processed) - bad - missed
             self._display.display("FAILURES " + "*" * 70, color="red")
-            for line in report(sorted(set(stats.processed) - bad), found):
+            for line in report(sorted(done), found, sorted(missed)):
                 self._display.display(line)
+
+
+def hosts_of(play: t.Any, whole: bool = False) -> set[str]:
+    """Names of the hosts of a play under --limit; of its batch that runs now, or of the whole play."""
+    inventory = play.get_variable_manager()._inventory
+    return {host.name for host in inventory.get_hosts(play.hosts, ignore_restrictions=whole)}

@@ -30,11 +30,33 @@ PLAY = """
       ansible.builtin.debug: {msg: "{{ inventory_hostname }} went on"}
 """
 
+# As site.yml: a storage server, then the clusters, then their components.
+SITE = """
+- hosts: all:!nfs
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {msg: looked at}
+- hosts: nfs
+  gather_facts: false
+  tasks:
+    - name: Install
+      ansible.builtin.fail: {msg: the disk is full}
+      when: broken == 'nfs'
+- hosts: all:!nfs
+  gather_facts: false
+  serial: 1
+  tasks:
+    - name: Make the folders
+      ansible.builtin.fail: {msg: no folder}
+      when: broken == inventory_hostname
+    - ansible.builtin.debug: {msg: "{{ inventory_hostname }} is ready"}
+"""
 
-def run(folder: Path, hosts: str) -> tuple[str, str]:
+
+def run(folder: Path, hosts: str, play: str = PLAY, *options: str) -> tuple[str, str]:
     """What a run says before and in the report."""
-    (folder / "play.yml").write_text(PLAY)
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", hosts, "-c", "local", str(folder / "play.yml")]
+    (folder / "play.yml").write_text(play)
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", hosts, "-c", "local", str(folder / "play.yml"), *options]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     before, _, report = result.stdout.partition("FAILURES ")
     return before, report
@@ -48,6 +70,33 @@ def test_a_failed_host_is_named_with_task_and_reason_and_the_others_go_on(tmp_pa
     assert "failed: three in the playbook: Fail for a reason\n      the volume is full: b" in report
     assert "rescued" not in report
     assert "the secret word" not in report
+
+
+def test_what_the_run_did_not_come_to_is_not_called_done(tmp_path: Path) -> None:
+    _before, report = run(tmp_path, "nfs,one,two,", SITE, "-e", "broken=nfs")
+    assert "done: none\n" in report
+    assert "not reached: one, two; the run ended before their last play\n" in report
+    assert "failed: nfs in the playbook: Install\n      the disk is full" in report
+
+
+def test_a_batch_that_failed_ends_the_run_for_the_batches_after_it(tmp_path: Path) -> None:
+    before, report = run(tmp_path, "nfs,one,two,three,", SITE, "-e", "broken=two")
+    assert "one is ready" in before
+    assert "done: nfs, one\n" in report
+    assert "not reached: three;" in report
+    assert "failed: two in the playbook: Make the folders" in report
+
+
+def test_hosts_outside_of_the_limit_are_not_missed(tmp_path: Path) -> None:
+    _before, report = run(tmp_path, "nfs,one,two,", SITE, "-e", "broken=nfs", "--limit", "nfs,one")
+    assert "not reached: one;" in report
+
+
+def test_a_host_is_missed_when_one_play_did_not_come_to_it() -> None:
+    meant = {"a": ["one", "two"], "b": ["two", "three"], "c": ["nfs"]}
+    assert failure_report.unreached(meant, {"a": {"one", "two"}, "b": {"two"}, "c": {"nfs"}}) == {"three"}
+    assert failure_report.unreached(meant, {"a": {"one", "two"}, "c": {"nfs"}}) == {"two", "three"}
+    assert failure_report.unreached(meant, {"a": {"one", "two"}, "b": {"two", "three"}, "c": {"nfs"}}) == set()
 
 
 def test_nothing_is_printed_when_all_is_well(tmp_path: Path) -> None:
