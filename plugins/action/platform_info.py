@@ -21,7 +21,7 @@ class ActionModule(KubeAction):
     SPEC: t.ClassVar[dict[str, t.Any]] = {"namespaces": {"type": "list", "elements": "str", "required": True}}
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], mask: Mask) -> Result:
-        """Read the sets of the namespaces; a cluster that does not answer is a result too."""
+        """Read the sets of the namespaces; a cluster that cannot be read is a result too."""
         del mask
         nothing: Result = {"changed": False, "version": "", "components": []}
         try:

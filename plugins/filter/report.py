@@ -12,21 +12,30 @@ Row = t.Mapping[str, t.Any]
 
 
 def platform_report(
-    found: Row, cluster: str, environment: str, layout: t.Mapping[str, Row], sizes: t.Sequence[str]
+    found: Row,
+    cluster: str,
+    environment: str,
+    layout: t.Mapping[str, Row],
+    sizes: t.Sequence[str],
+    expected: t.Collection[str],
 ) -> Row:
     """The report of one cluster: what platform_info found, with bytes used on the storage server.
 
-    Sizes are lines of ``du --bytes``: the number, a tab, the path.
+    Sizes are lines of ``du --bytes``: the number, a tab, the path. Expected are names of sets; those that the cluster
+    does not have are components that are not installed.
     """
     used = {path: int(number) for number, _, path in (line.partition("\t") for line in sizes)}
     volumes = {row["storage_class"]: used.get(row["path"]) for row in layout.values() if "storage_class" in row}
     components = [component(row, volumes) for row in found["components"]]
+    if not found["error"]:
+        present = {row["component"] for row in components}
+        components += [missing(name) for name in expected if name not in present]
     return {
         "cluster": cluster,
         "environment": environment,
         "kubernetes": found["version"],
         "error": found["error"],
-        "ready": not found["error"] and bool(components) and all(row["ready"] for row in components),
+        "ready": not found["error"] and bool(found["components"]) and all(row["ready"] for row in components),
         "drift": any(row["drift"] for row in components),
         "components": components,
     }
@@ -36,7 +45,13 @@ def component(row: Row, volumes: t.Mapping[str, int | None]) -> dict[str, t.Any]
     """A component with the bytes that its folders use."""
     sizes = [volumes.get(claim["storage_class"]) for claim in row["claims"]]
     known = [size for size in sizes if size is not None]
-    return {**row, "bytes_used": sum(known) if known else None}
+    return {**row, "installed": True, "bytes_used": sum(known) if known else None}
+
+
+def missing(name: str) -> dict[str, t.Any]:
+    """A component that should be on the cluster and is not."""
+    nothing: dict[str, t.Any] = {"troubles": [], "images": [], "addresses": [], "claims": [], "bytes_used": None}
+    return {"component": name, "namespace": "", "installed": False, "ready": False, "drift": False, **nothing}
 
 
 def report_lines(reports: t.Sequence[Row]) -> list[str]:
@@ -48,12 +63,12 @@ def cluster_lines(one: Row) -> list[str]:
     """One cluster: a heading, a table, and what is not well."""
     title = f"{one['cluster']} ({one['environment']}), Kubernetes {one['kubernetes'] or 'unknown'}"
     if one["error"]:
-        return [f"{title}: does not answer", f"  {one['error']}", ""]
-    if not one["components"]:
+        return [f"{title}: cannot be read", f"  {one['error']}", ""]
+    if not any(row["installed"] for row in one["components"]):
         return [f"{title}: the platform is not installed", ""]
     state = "ready" if one["ready"] else "NOT READY"
     # A set that runs nothing is worth a line only when it is not well.
-    shown = [row for row in one["components"] if row["images"] or row["troubles"]]
+    shown = [row for row in one["components"] if row["images"] or row["troubles"] or not row["installed"]]
     rows = [HEADINGS, *(cells(row) for row in shown)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     table = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
@@ -65,7 +80,7 @@ def cells(row: Row) -> tuple[str, ...]:
     """One line of the table."""
     return (
         row["component"],
-        "yes" if row["ready"] else "no",
+        ("yes" if row["ready"] else "no") if row["installed"] else "not installed",
         "yes" if row["drift"] else "no",
         version(row["images"]),
         "-" if row["bytes_used"] is None else readable(row["bytes_used"]),

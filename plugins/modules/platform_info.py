@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Reads the sets that M(mlops.platform.kube_set) made, with what an operator wants to know of each - whether it is
     ready, whether it drifted, its images, its addresses and its claims.
-  - A cluster that does not answer does not fail the task; RV(error) says why.
+  - A cluster that cannot be read does not fail the task; RV(error) says why.
   - It is an action plugin. It runs in the controller process and needs nothing on the host.
 options:
   namespaces:

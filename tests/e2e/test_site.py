@@ -89,4 +89,4 @@ def test_the_report_shows_clusters_that_are_well_and_those_that_are_away(
     assert minio["addresses"] == ["minio.mlops:9000"]
     page = (tmp_path / "report.txt").read_text()
     assert f"{cluster.name} (desa), Kubernetes v" in page
-    assert "desa99 (desa), Kubernetes unknown: does not answer" in page
+    assert "desa99 (desa), Kubernetes unknown: cannot be read" in page

@@ -7,6 +7,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
+from rendering import ROLES, ROOT
 
 from ansible_collections.mlops.platform.plugins.filter import report
 from ansible_collections.mlops.platform.plugins.module_utils._kube.report import addresses, images, summary
@@ -24,9 +26,14 @@ MINIO = {
 STORAGE = {**MINIO, "component": "storage", "images": [], "addresses": [], "claims": []}
 
 
-def made(*rows: t.Any, error: str = "", sizes: tuple[str, ...] = ("1572864\t/b/minio",)) -> t.Any:
+def made(
+    *rows: t.Any,
+    error: str = "",
+    sizes: tuple[str, ...] = ("1572864\t/b/minio",),
+    expected: tuple[str, ...] = ("minio", "storage"),
+) -> t.Any:
     found = {"version": "v1.36.3", "error": error, "components": list(rows)}
-    return report.platform_report(found, "prod01", "prod", LAYOUT, sizes)
+    return report.platform_report(found, "prod01", "prod", LAYOUT, sizes, expected)
 
 
 def test_a_cluster_that_is_well() -> None:
@@ -48,14 +55,35 @@ def test_what_is_not_well_is_said_in_words() -> None:
     assert lines[-2] == "  storage: StorageClass mlops-minio: it does not exist"
 
 
-def test_a_cluster_that_does_not_answer_and_one_without_the_platform() -> None:
+def test_a_cluster_that_cannot_be_read_and_one_without_the_platform() -> None:
     away = made(error="https://prod01.example.org:6443 cannot be reached")
     assert not away["ready"]
+    assert away["components"] == [], "what cannot be read is not said to be missing"
     assert report.report_lines([{**away, "kubernetes": ""}])[:2] == [
-        "prod01 (prod), Kubernetes unknown: does not answer",
+        "prod01 (prod), Kubernetes unknown: cannot be read",
         "  https://prod01.example.org:6443 cannot be reached",
     ]
+    assert not made()["ready"]
     assert report.report_lines([made()])[0].endswith("the platform is not installed")
+
+
+def test_a_component_that_was_never_installed_has_a_row() -> None:
+    one = made(MINIO, STORAGE, expected=("storage", "minio", "redis"))
+    assert not one["ready"]
+    assert [(row["component"], row["installed"]) for row in one["components"]][-1] == ("redis", False)
+    lines = report.report_lines([one])
+    assert lines[0] == "prod01 (prod), Kubernetes v1.36.3: NOT READY"
+    assert lines[3].split() == ["redis", "not", "installed", "no", "-", "-", "-", "-"]
+
+
+def test_the_page_misses_every_component_of_the_platform() -> None:
+    play = yaml.safe_load((ROOT / "playbooks/report.yml").read_text())[0]
+    platform = yaml.safe_load((ROOT / "playbooks/platform.yml").read_text())[0]
+    roles = {entry["role"].removeprefix("mlops.platform.") for entry in platform["roles"]}
+    assert set(play["vars"]["report_sets"]) == roles - {"nfs_check"}, "nfs_check leaves nothing on a cluster"
+    text = "\n".join(path.read_text() for path in ROLES.glob("*/tasks/*.yml"))
+    for name in play["vars"]["report_sets"].values():
+        assert f"    name: {name}\n" in text
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 40, "3.0 TiB")])
