@@ -33,8 +33,8 @@ site: venv ## The platform, on the inventory of the lab
 down: venv ## Stop and remove everything of this instance, the cache aside
 	@lab/bin/lab down
 
-status: venv ## What runs, with versions, memory and kubeconfigs, and how the platform is
-	@$(BIN)/python lab/bin/status
+status: venv ## What runs, with versions, memory and kubeconfigs, and how the platform is (INVENTORY=inventories/prod: only that)
+	@test "$(INVENTORY)" != inventories/lab || $(BIN)/python lab/bin/status
 	@lab/bin/report $(INVENTORY)
 
 lint: venv ## All static checks
