@@ -11,13 +11,16 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._kube.connection import VARIABLES
+from ..module_utils._kube.errors import KubeError
 from ..module_utils._preflight.inventory import REQUIRED, Host, findings
-from ..plugin_utils._kube_action import Result
-from ..plugin_utils._roles import ROLES, defaults, options
+from ..module_utils._preflight.values import Variable, variables
+from ..plugin_utils._kube_action import Result, untagged
+from ..plugin_utils._roles import ROLES, defaults, specs
 
 VALUES = (*REQUIRED, "mlops_nfs_root", "mlops_nfs_folder", "mlops_namespace")
 # Variables of the inventory that are no role's.
 OF_THE_INVENTORY = {"cluster_name", "cluster_node_networks", "cluster_kubelet_dir", "storage_host", "mlops_environment"}
+OF_THE_SERVER = "nfs_server"
 
 
 class ActionModule(ActionBase):
@@ -29,37 +32,46 @@ class ActionModule(ActionBase):
         """Read all hosts, also those that --limit leaves out."""
         super().run(tmp, task_vars)
         self.validate_argument_spec({})
-        variables = task_vars or {}
-        names = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
-        known = {
-            *OF_THE_INVENTORY,
-            *VARIABLES.values(),
-            *(name for role in names for name in options(role, self._loader)),
-        }
-        hosts = [self.host(name, variables) for name in sorted(set(variables["groups"]["all"]) - {"localhost"})]
-        found = findings(hosts, known, names)
+        given = task_vars or {}
+        roles = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
+        table = variables(specs(roles))
+        known = {*OF_THE_INVENTORY, *VARIABLES.values(), *table}
+        table = {name: one for name, one in table.items() if not one.role.startswith("lab_")}
+        shared = {key: value for role in roles for key, value in self.defaults(role).items()}
+        names = sorted(set(given["groups"]["all"]) - {"localhost"})
+        found = findings([self.host(name, given, table, shared) for name in names], known, roles, table)
         if not found:
             return {"changed": False, "findings": []}
         title = f"the inventory has {len(found)} fault{'s' if len(found) > 1 else ''}; nothing was touched:"
         return {"failed": True, "findings": found, "msg": "\n- ".join([title, *found])}
 
-    def host(self, name: str, task_vars: dict[str, t.Any]) -> Host:
-        """One host of the inventory."""
+    def defaults(self, role: str) -> dict[str, t.Any]:
+        """What a value of the inventory may refer to."""
+        return {} if role.startswith("lab_") else defaults(role, self._loader)
+
+    def host(
+        self, name: str, task_vars: dict[str, t.Any], table: dict[str, Variable], shared: dict[str, t.Any]
+    ) -> Host:
+        """One host of the inventory, with the values of those variables that are used on it."""
         hostvars = task_vars["hostvars"]
         raw = dict(hostvars.raw_get(name))
         groups = frozenset(group for group, members in task_vars["groups"].items() if name in members)
-        available = {**defaults("defaults", self._loader), **raw, "hostvars": hostvars, "groups": task_vars["groups"]}
-        values, broken = self.values(available)
+        server = "storage" in groups
+        used = [key for key in raw if key in table and (table[key].role == OF_THE_SERVER) == server]
+        available = {**shared, **raw, "hostvars": hostvars, "groups": task_vars["groups"]}
+        values, broken = self.values(used if server else [*VALUES, *used], available)
         return Host(name, groups, raw, values, broken)
 
-    def values(self, available: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, str]]:
-        """The values that matter, and why some cannot be made."""
+    def values(
+        self, names: t.Iterable[str], available: dict[str, t.Any]
+    ) -> tuple[dict[str, t.Any], dict[str, str]]:
+        """The values, and why some cannot be made."""
         values: dict[str, t.Any] = {}
         broken: dict[str, str] = {}
         templar = self._templar.copy_with_new_env(available_variables=available)
-        for name in VALUES:
+        for name in names:
             try:
-                values[name] = templar.template(available.get(name))
-            except AnsibleError as error:
-                broken[name] = error.message
+                values[name] = untagged(templar.template(available.get(name)))
+            except (AnsibleError, KubeError) as error:
+                broken[name] = str(error)
         return values, broken

@@ -9,6 +9,8 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ansible.module_utils.common.yaml import yaml_load
+
 if t.TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
 
@@ -22,8 +24,8 @@ def defaults(role: str, loader: DataLoader) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", found or {})
 
 
-def options(role: str, loader: DataLoader) -> set[str]:
-    """The names of all variables in the role's argument_specs."""
-    path = ROLES / role / "meta" / "argument_specs.yml"
-    specs = (loader.load_from_file(str(path)) or {}).get("argument_specs", {}) if path.exists() else {}
-    return {name for entry in specs.values() for name in entry.get("options") or {}}
+def specs(roles: t.Iterable[str]) -> dict[str, dict[str, t.Any]]:
+    """The content of the roles' argument_specs, by role."""
+    # Nothing in them is a template or a secret: the plain reader is several times as fast as Ansible's.
+    paths = {role: ROLES / role / "meta" / "argument_specs.yml" for role in roles}
+    return {role: yaml_load(path.read_text(encoding="utf-8")) or {} for role, path in paths.items() if path.exists()}

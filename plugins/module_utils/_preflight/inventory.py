@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
+import posixpath
 import typing as t
+
+from .values import Variable, fault
 
 PLACEHOLDER = "CHANGE_ME"
 ENVIRONMENTS = ("user", "desa", "test", "prod")
@@ -23,13 +27,15 @@ REQUIRED = {
 PREFIXES = ("mlops_", "cluster_", "platform_", "object_store_")
 FOREIGN = ("ansible_", "lab_", "vault_")
 ALIKE = 0.88
+LOCKED = "; give the vault's password with --ask-vault-pass or in the file that ANSIBLE_VAULT_PASSWORD_FILE names"
 
 
 @dataclasses.dataclass(frozen=True)
 class Host:
     """A host of the inventory: variables as they were written, and the values of those that matter here.
 
-    A value that could not be made is the exception's text in ``broken``.
+    ``values`` has those that every cluster needs and those that a role describes. One that could not be made is
+    the exception's text in ``broken``.
     """
 
     name: str
@@ -39,13 +45,23 @@ class Host:
     broken: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def findings(hosts: t.Sequence[Host], known: t.AbstractSet[str], roles: t.Collection[str]) -> list[str]:
-    """All that must be changed, one sentence each; ``known`` are the collection's variables."""
+def findings(
+    hosts: t.Sequence[Host],
+    known: t.AbstractSet[str],
+    roles: t.Collection[str],
+    table: t.Mapping[str, Variable],
+) -> list[str]:
+    """All that must be changed, one sentence each.
+
+    ``known`` are the names of the collection's variables, ``table`` those whose values the roles describe.
+    """
     clusters = [host for host in hosts if "storage" not in host.groups]
     return [
         *placeholders(hosts),
         *misspelt(hosts, known, roles),
         *missing(clusters),
+        *unmade(hosts),
+        *wrong(hosts, table),
         *storage(clusters, {host.name for host in hosts if "storage" in host.groups}),
         *environments(clusters),
         *twice(clusters),
@@ -108,11 +124,30 @@ def missing(clusters: t.Iterable[Host]) -> list[str]:
     found = []
     for host in clusters:
         for name, what in REQUIRED.items():
-            if name in host.broken:
-                found.append((host.name, f"{name}: its value cannot be made: {host.broken[name]}"))
-            elif not host.values.get(name):
+            if name not in host.broken and not host.values.get(name):
                 found.append((host.name, f"{name}: it is missing; write {what}"))
     return by_message(found)
+
+
+def unmade(hosts: t.Iterable[Host]) -> list[str]:
+    """Variables whose values cannot be made."""
+    return by_message(
+        (host.name, f"{name}: its value cannot be made: {why}{LOCKED if 'vault' in why.lower() else ''}")
+        for host in hosts
+        for name, why in sorted(host.broken.items())
+    )
+
+
+def wrong(hosts: t.Iterable[Host], table: t.Mapping[str, Variable]) -> list[str]:
+    """Values that are not what the variable's role describes; a placeholder is named elsewhere."""
+    return by_message(
+        (host.name, said)
+        for host in hosts
+        for name, value in sorted(host.values.items())
+        if name in table and name in host.variables and not places(name, value)
+        for said in [fault(table[name], value)]
+        if said
+    )
 
 
 def storage(clusters: t.Iterable[Host], servers: t.AbstractSet[str]) -> list[str]:
@@ -139,33 +174,56 @@ def environments(clusters: t.Iterable[Host]) -> list[str]:
 
 def twice(clusters: t.Sequence[Host]) -> list[str]:
     """Clusters that would share what must be their own."""
-    folders = pairs(clusters, lambda v: (v["storage_host"], f"{v['mlops_nfs_root']}/{v['mlops_nfs_folder']}"))
-    servers = pairs(clusters, lambda v: (str(v["cluster_server"]).rstrip("/"), v["mlops_namespace"]))
-    return [
-        *(
-            f"{' and '.join(names)}: mlops_nfs_folder: both have the folder {folder} on {server}; give each its own, "
-            "such as deploy-Mlops-{{ cluster_name }}"
-            for (server, folder), names in folders
-        ),
-        *(
-            f"{' and '.join(names)}: cluster_server: both are {server} with the namespace {namespace}; "
-            "one cluster is one host of the inventory"
-            for (server, namespace), names in servers
-        ),
+    places_ = sorted(identities(clusters, folder))
+    servers = sorted(identities(clusters, api_server))
+    return [said for one, other in itertools.combinations(places_, 2) if (said := shared_folder(one, other))] + [
+        f"{one.host} and {other.host}: cluster_server: both are {one.where} with the namespace {one.what}; "
+        "one cluster is one host of the inventory"
+        for one, other in itertools.combinations(servers, 2)
+        if (one.where, one.what) == (other.where, other.what)
     ]
 
 
-Identity = t.Callable[[t.Mapping[str, t.Any]], tuple[t.Any, t.Any]]
+class Identity(t.NamedTuple):
+    """What must be a cluster's own: something on a server."""
+
+    host: str
+    where: str
+    what: str
 
 
-def pairs(clusters: t.Sequence[Host], identity: Identity) -> list[tuple[tuple[t.Any, t.Any], list[str]]]:
-    """Identities that several clusters have, with the clusters' names."""
-    owners: dict[tuple[t.Any, t.Any], list[str]] = {}
+def folder(values: t.Mapping[str, t.Any]) -> tuple[str, str]:
+    """The storage server and the folder of a cluster, in one spelling."""
+    path = f"/{values['mlops_nfs_root']}/{values['mlops_nfs_folder']}"
+    return values["storage_host"], "/" + posixpath.normpath(path).lstrip("/")
+
+
+def api_server(values: t.Mapping[str, t.Any]) -> tuple[str, str]:
+    """The API server and the namespace of a cluster."""
+    return str(values["cluster_server"]).rstrip("/"), values["mlops_namespace"]
+
+
+def identities(
+    clusters: t.Iterable[Host], of: t.Callable[[t.Mapping[str, t.Any]], tuple[str, str]]
+) -> t.Iterator[Identity]:
+    """What the clusters have, as far as the inventory says it."""
     for host in clusters:
         try:
-            found = identity(host.values)
+            where, what = of(host.values)
         except KeyError:
             continue
-        if all(found) and PLACEHOLDER not in str(found):
-            owners.setdefault(found, []).append(host.name)
-    return [(found, names) for found, names in owners.items() if len(names) > 1]
+        if where and what and PLACEHOLDER not in f"{where} {what}":
+            yield Identity(host.name, where, what)
+
+
+def shared_folder(one: Identity, other: Identity) -> str:
+    """Why two clusters cannot have these folders; empty when they can."""
+    outer, inner = sorted((one, other), key=lambda found: len(found.what))
+    if one.where != other.where or not f"{inner.what}/".startswith(f"{outer.what}/"):
+        return ""
+    hint = "give each its own, such as deploy-Mlops-{{ cluster_name }}"
+    if inner.what == outer.what:
+        return f"{one.host} and {other.host}: mlops_nfs_folder: both have the folder {one.what} on {one.where}; {hint}"
+    return (
+        f"{inner.host} and {outer.host}: mlops_nfs_folder: {inner.what} lies in {outer.what} on {one.where}; {hint}"
+    )

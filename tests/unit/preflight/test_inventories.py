@@ -36,13 +36,19 @@ GOOD: dict[str, t.Any] = {
 Change = t.Callable[[dict[str, t.Any]], object]
 
 
-def said(*arguments: str) -> str:
-    """What the playbook says, as one line; it must fail."""
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), "playbooks/preflight.yml", "--check", *arguments]
+def run(playbook: str, *arguments: str) -> tuple[int, str]:
+    """The exit status of a playbook, and what it says as one line."""
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{playbook}.yml", "--check", *arguments]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ANSIBLE_HOME": "/tmp", "LC_ALL": "C.UTF-8"}
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
-    assert result.returncode != 0, result.stdout
-    return " ".join((result.stdout + result.stderr).split())
+    return result.returncode, " ".join((result.stdout + result.stderr).split())
+
+
+def said(*arguments: str, playbook: str = "preflight") -> str:
+    """What the playbook says; it must fail."""
+    status, text = run(playbook, *arguments)
+    assert status != 0, text
+    return text
 
 
 def written(folder: Path, inventory: dict[str, t.Any]) -> str:
@@ -96,6 +102,34 @@ OTHER = "https://prod02.example.org:6443"
             lambda i: twin(i, cluster_server=OTHER, mlops_nfs_folder="deploy-Mlops-prod01"),
             "prod01 and prod02: mlops_nfs_folder: both have the folder /bitnami/deploy-Mlops-prod01 on nfs01",
         ),
+        (
+            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_root="/bitnami//x/..", mlops_nfs_folder="deploy-Mlops-prod01/"),
+            "prod01 and prod02: mlops_nfs_folder: both have the folder /bitnami/deploy-Mlops-prod01 on nfs01",
+        ),
+        (
+            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_folder="deploy-Mlops-prod01/inner"),
+            "prod02 and prod01: mlops_nfs_folder: /bitnami/deploy-Mlops-prod01/inner lies in /bitnami/deploy-Mlops-prod01",
+        ),
+        (
+            lambda i: cluster(i).update(mlflow_replicas="{{ 'th' ~ 'ree' }}"),
+            "prod01: mlflow_replicas: is str and cannot be read as int; write a value of the type int",
+        ),
+        (
+            lambda i: cluster(i).update(ray_service_workers=[{"replicas": 2}]),
+            "prod01: ray_service_workers: missing required arguments: name, resources found in ray_service_workers",
+        ),
+        (
+            lambda i: cluster(i).update(object_store_type="s3"),
+            "prod01: object_store_type: value of object_store_type must be one of: minio, external, got: s3",
+        ),
+        (
+            lambda i: i["storage"]["hosts"]["nfs01"].update(nfs_server_grace_time="soon"),
+            "nfs01: nfs_server_grace_time: is str and cannot be read as int",
+        ),
+        (
+            lambda i: cluster(i).update(redis_maxmemory="{{ nowhere }}"),
+            "prod01: redis_maxmemory: its value cannot be made: ",
+        ),
         (lambda i: twin(i), "prod01 and prod02: cluster_server: both are https://prod01.example.org:6443"),
         (
             lambda i: i.update(test={"hosts": {"prod01": {}}}),
@@ -138,4 +172,23 @@ def test_a_missing_vault_password_is_named(tmp_path: Path) -> None:
     )
     (tmp_path / "hosts.yml").write_text(text)
     assert "platform_master_key" in (found := said("-i", str(tmp_path / "hosts.yml")))
-    assert "vault" in found
+    assert "--ask-vault-pass" in found
+    assert "ANSIBLE_VAULT_PASSWORD_FILE" in found
+
+
+@pytest.mark.parametrize("playbook", ["site", "storage", "platform", "uninstall", "model"])
+def test_every_playbook_that_changes_something_looks_at_the_inventory_first(tmp_path: Path, playbook: str) -> None:
+    inventory = copy.deepcopy(GOOD)
+    cluster(inventory)["mlops_nfs_foldr"] = "elsewhere"
+    text = said("-i", written(tmp_path, inventory), "--tags", "redis", playbook=playbook)
+    assert "mlops_nfs_foldr: the collection has no such variable; did you mean mlops_nfs_folder?" in text
+    assert text.count("TASK [") == 1
+
+
+def test_a_run_of_several_playbooks_looks_at_the_inventory_once(tmp_path: Path) -> None:
+    inventory = copy.deepcopy(GOOD)
+    twin(inventory, cluster_server=OTHER)
+    status, text = run("site", "-i", written(tmp_path, inventory), "--tags", "nothing")
+    assert status == 0, text
+    assert text.count("PLAY [Look at the inventory]") == 3
+    assert text.count("TASK [Refuse an inventory that cannot be right]") == 1
