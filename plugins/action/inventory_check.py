@@ -62,9 +62,7 @@ class ActionModule(ActionBase):
         values, broken = self.values(used if server else [*VALUES, *used], available)
         return Host(name, groups, raw, values, broken)
 
-    def values(
-        self, names: t.Iterable[str], available: dict[str, t.Any]
-    ) -> tuple[dict[str, t.Any], dict[str, str]]:
+    def values(self, names: t.Iterable[str], available: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, str]]:
         """The values, and why some cannot be made."""
         values: dict[str, t.Any] = {}
         broken: dict[str, str] = {}

@@ -13,8 +13,10 @@ version_added: 0.1.0
 description:
   - Looks at all hosts of the inventory, also at those that C(--limit) leaves out, and connects to none.
   - Fails with one message that names everything to change - placeholders (V(CHANGE_ME)), variables that this collection
-    does not have, variables that every cluster needs, storage servers that are not in the group C(storage), clusters in
-    the groups of two environments, and clusters that would share a folder or an API server.
+    does not have, values that the argument_specs of their role refuse or that cannot be made, variables that every
+    cluster needs, storage servers that are not in the group C(storage), clusters in the groups of two environments, and
+    clusters that would share a folder or an API server.
+  - The variables of the role nfs_server are looked at for hosts of the group C(storage), all others for the clusters.
   - It is an action plugin. It runs in the controller process and needs nothing on the host.
 options: {}
 attributes:

@@ -224,6 +224,4 @@ def shared_folder(one: Identity, other: Identity) -> str:
     hint = "give each its own, such as deploy-Mlops-{{ cluster_name }}"
     if inner.what == outer.what:
         return f"{one.host} and {other.host}: mlops_nfs_folder: both have the folder {one.what} on {one.where}; {hint}"
-    return (
-        f"{inner.host} and {outer.host}: mlops_nfs_folder: {inner.what} lies in {outer.what} on {one.where}; {hint}"
-    )
+    return f"{inner.host} and {outer.host}: mlops_nfs_folder: {inner.what} lies in {outer.what} on {one.where}; {hint}"

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
-from rendering import objects
+from rendering import ROOT, objects
 
 from ansible_collections.mlops.platform.plugins.module_utils._preflight import (
     capacity,
@@ -35,6 +36,11 @@ OWN = ("mlops", "mlops-storage")
 )
 def test_versions(version: str, status: str) -> None:
     assert verdict.version({"gitVersion": version}).status == status
+
+
+def test_the_version_that_is_tested_is_the_one_of_the_lab() -> None:
+    modules = (ROOT / "lab/go/kube/go.mod").read_text()
+    assert re.findall(r"^require k8s\.io/kubernetes v(\d+\.\d+)", modules, re.MULTILINE) == [verdict.TESTED]
 
 
 def node(name: str, address: str = "10.0.0.1", cpu: str = "4", memory: str = "8Gi", **spec: t.Any) -> dict[str, t.Any]:

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import copy
-import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
-from rendering import ROOT
+from playbook import run
 
 CLUSTER = {
     "ansible_connection": "local",
@@ -34,14 +33,6 @@ GOOD: dict[str, t.Any] = {
     },
 }
 Change = t.Callable[[dict[str, t.Any]], object]
-
-
-def run(playbook: str, *arguments: str) -> tuple[int, str]:
-    """The exit status of a playbook, and what it says as one line."""
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{playbook}.yml", "--check", *arguments]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ANSIBLE_HOME": "/tmp", "LC_ALL": "C.UTF-8"}
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
-    return result.returncode, " ".join((result.stdout + result.stderr).split())
 
 
 def said(*arguments: str, playbook: str = "preflight") -> str:
@@ -86,6 +77,7 @@ def twin(inventory: dict[str, t.Any], **changes: t.Any) -> None:
     inventory["prod"]["hosts"]["prod02"] = {**CLUSTER, "cluster_name": "prod02", **changes}
 
 
+FOLDER = "deploy-Mlops-prod01"
 OTHER = "https://prod02.example.org:6443"
 
 
@@ -103,12 +95,12 @@ OTHER = "https://prod02.example.org:6443"
             "prod01 and prod02: mlops_nfs_folder: both have the folder /bitnami/deploy-Mlops-prod01 on nfs01",
         ),
         (
-            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_root="/bitnami//x/..", mlops_nfs_folder="deploy-Mlops-prod01/"),
+            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_root="/bitnami//", mlops_nfs_folder=f"{FOLDER}/"),
             "prod01 and prod02: mlops_nfs_folder: both have the folder /bitnami/deploy-Mlops-prod01 on nfs01",
         ),
         (
-            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_folder="deploy-Mlops-prod01/inner"),
-            "prod02 and prod01: mlops_nfs_folder: /bitnami/deploy-Mlops-prod01/inner lies in /bitnami/deploy-Mlops-prod01",
+            lambda i: twin(i, cluster_server=OTHER, mlops_nfs_folder=f"{FOLDER}/inner"),
+            f"prod02 and prod01: mlops_nfs_folder: /bitnami/{FOLDER}/inner lies in /bitnami/{FOLDER} on nfs01",
         ),
         (
             lambda i: cluster(i).update(mlflow_replicas="{{ 'th' ~ 'ree' }}"),
