@@ -105,9 +105,14 @@ def _row(name: str, row: Row, common: Row) -> Row:
 
 def nfs_exports(layout: Layout, root: str, clients: list[str], quota: bool = True, secure: bool = True) -> list[Row]:
     """The list that the module nfs_exports makes the storage server equal to."""
+    try:
+        top = absolute_path(root, "nfs_exports_root")
+        paths = {name: _below(row["path"], top, name) for name, row in layout.items() if row.get("folder")}
+    except RefusedError as error:
+        raise AnsibleFilterError(str(error)) from error
     return [
         {
-            "path": row["path"][len(root.rstrip("/")) + 1 :],
+            "path": path,
             "owner": str(row["uid"]),
             "group": str(row["gid"]),
             "mode": row["mode"],
@@ -118,12 +123,18 @@ def nfs_exports(layout: Layout, root: str, clients: list[str], quota: bool = Tru
             "secure": secure,
             "quota": row["quota"] if quota else "",
         }
-        for row in _with_folder(layout)
+        for name, path in paths.items()
+        for row in [layout[name]]
     ]
 
 
-def _with_folder(layout: Layout) -> list[Row]:
-    return [row for row in layout.values() if row.get("folder")]
+def _below(path: str, root: str, name: str) -> str:
+    if not path.startswith(root + "/"):
+        raise RefusedError(
+            f"nfs_exports_root: '{path}' of the component {name} does not lie below '{root}'; set mlops_nfs_root, and "
+            "leave nfs_exports_root as it is"
+        )
+    return path[len(root) + 1 :]
 
 
 class FilterModule:

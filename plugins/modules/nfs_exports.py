@@ -13,7 +13,12 @@ author: [The mlops.platform maintainers (@mlops-platform)]
 description:
   - Makes the exports that a storage server holds under one name equal to a list, with the folders that they need and,
     where the file system can, their quotas. Other exports of the server are not touched.
-  - All or nothing. After a failure (full disk, refused export, killed run) the old exports are in force.
+  - All or nothing. After a failure (full disk, refused export) folders and limits are as before, and the message says
+    whether the old exports are in force, as the server tells it.
+  - After a killed run the old or the new exports are in force; with NFS-Ganesha all the old ones with some of the new,
+    but that one is gone which a new one lies in. The next run finishes it.
+  - The kernel's server gets all its files anew (C(exportfs -ra)), so exports that were made by hand with C(exportfs -o)
+    are gone. A broken export of others is a warning.
   - It owns one file, C(/etc/exports.d/NAME.exports) for the kernel's server or C(/etc/ganesha/exports.d/NAME.conf)
     for NFS-Ganesha. Its header records whose it is.
   - Folders get their owner and mode, never recursively. Folders between O(root) and an export belong to root.
@@ -47,7 +52,8 @@ options:
   mountpoint:
     description:
       - Where the disk of O(root) is mounted. Nothing is written while nothing is mounted there, and the kernel's
-        server refuses the exports then. Empty switches this off.
+        server refuses the exports then. NFS-Ganesha does not look; let its service need the mount. Empty switches this
+        off.
     type: str
     default: ""
   parent_mode:
@@ -148,7 +154,8 @@ options:
     description: The identity in the header that this run may replace. Needed once, when a cluster got a new identity.
     type: str
   allow_everyone:
-    description: Whether V(*), V(0.0.0.0/0) and V(::/0) may be among the clients.
+    description:
+      - Whether V(*), V(0.0.0.0/0), V(::/0) and whatever else means everyone may be among the clients.
     type: bool
     default: false
   backend:
@@ -171,7 +178,7 @@ options:
     description: The value of O(name) again, to delete data.
     type: str
   lock_timeout:
-    description: Seconds to wait for another run on the same storage server.
+    description: Seconds to wait for another run on the same storage server. V(0) waits for nobody.
     type: int
     default: 120
 """
@@ -232,7 +239,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._nfs import apply, plan, server, spec
-from ..module_utils._nfs.backend import Backend, BackendError, read_text
+from ..module_utils._nfs.backend import Backend, BackendError, read_text, sweep
 from ..module_utils._nfs.folders import open_root
 from ..module_utils._nfs.values import RefusedError
 
@@ -329,15 +336,16 @@ def run(params: dict[str, t.Any], backend: Backend, check: bool, warn: t.Callabl
         raise RefusedError(problem)
     if problem:
         warn(problem)
+    if not check:
+        sweep(backend.staging)
     root_fd = root_of(wanted, request, check, warn)
     try:
         made = plan.make(request, wanted, backend, root_fd, system_project_ids())
-        if made.changes and not check:
-            apply.carry_out(made, backend, root_fd)
+        said = apply.carry_out(made, backend, root_fd) if made.changes and not check else []
     finally:
         if root_fd is not None:
             os.close(root_fd)
-    for warning in made.warnings:
+    for warning in [*made.warnings, *said]:
         warn(warning)
     return {
         "changed": bool(made.changes),

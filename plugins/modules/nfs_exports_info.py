@@ -158,6 +158,8 @@ def main() -> None:
         found = names(server.make(kind, run), module.params["name"]) if kind else []
     except (RefusedError, BackendError) as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"backend: {error.filename}: {error.strerror}; run with become")
     module.exit_json(changed=False, **facts, backend=kind, names=found)
 
 

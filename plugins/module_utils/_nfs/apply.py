@@ -16,7 +16,8 @@ import typing as t
 from . import quota
 from .backend import Backend, BackendError, Change, discard, make_folder, put, stage
 from .folders import Undo, descend, ensure, purge
-from .plan import Plan, QuotaStep, writable
+from .plan import Plan, writable
+from .quotas import QuotaStep
 from .values import RefusedError
 
 _REMEDIES = {
@@ -28,19 +29,23 @@ _REMEDIES = {
 }
 
 
-def carry_out(plan: Plan, backend: Backend, root_fd: int | None) -> None:
-    """Do what the plan says; after a failure everything is as it was before."""
+def carry_out(plan: Plan, backend: Backend, root_fd: int | None) -> list[str]:
+    """Do what the plan says and return warnings; after a failure folders, limits and exports are as they were."""
     undo: list[Undo] = []
     try:
-        _exports(plan, backend, root_fd, undo)
-    except (OSError, BackendError) as error:
+        warnings = _exports(plan, backend, root_fd, undo)
+    except (OSError, BackendError, RefusedError) as error:
         rest = _undo(undo)
-        raise RefusedError(f"{describe(error, plan)}; the old exports are in force{rest}") from error
+        raise RefusedError(f"{describe(error, plan)}; {_in_force(plan, backend)}{rest}") from error
+    except BaseException:
+        _undo(undo)
+        raise
     if plan.purge and root_fd is not None:
         _purge(plan, backend, root_fd)
+    return warnings
 
 
-def _exports(plan: Plan, backend: Backend, root_fd: int | None, undo: list[Undo]) -> None:
+def _exports(plan: Plan, backend: Backend, root_fd: int | None, undo: list[Undo]) -> list[str]:
     path = backend.path(plan.wanted.name)
     text = _text(plan, backend)
     made = make_folder(backend.folder) if text is not None else None
@@ -51,9 +56,20 @@ def _exports(plan: Plan, backend: Backend, root_fd: int | None, undo: list[Undo]
         if root_fd is not None:
             _folders(plan, root_fd, undo)
             _quotas(plan, root_fd, undo)
-        backend.commit(Change(path, staged, plan.current, plan.exports, plan.ids, plan.touched, plan.leaving))
+        return backend.commit(Change(path, staged, plan.current, plan.exports, plan.ids, plan.touched, plan.leaving))
     finally:
         discard(staged)
+
+
+def _in_force(plan: Plan, backend: Backend) -> str:
+    """What is exported after going back: looked at, not believed."""
+    old = plan.current.exports if plan.current else []
+    new = {export.path for export in plan.exports} - {export.path for export in old}
+    try:
+        found = backend.drift(old, plan.current.ids if plan.current else {}, new)
+    except BackendError as error:
+        return f"what is exported now is not known ({error}); run again"
+    return f"the old exports are not in force: {'; '.join(found.values())}" if found else "the old exports are in force"
 
 
 def _text(plan: Plan, backend: Backend) -> str | None:
@@ -68,16 +84,16 @@ def _folders(plan: Plan, root_fd: int, undo: list[Undo]) -> None:
     if any(before is None for before, _ in plan.folders):
         writable(plan.wanted.root)
     for _, folder in plan.folders:
-        undo.append(ensure(root_fd, folder))
+        ensure(root_fd, folder, undo)
 
 
 def _quotas(plan: Plan, root_fd: int, undo: list[Undo]) -> None:
     for step in plan.quotas:
         undo.append(_limit(step))
-        if step.assign:
+        if step.join:
             with contextlib.ExitStack() as stack:
                 fd = descend(root_fd, step.path[len(plan.wanted.root) + 1 :], "quota", stack)
-                quota.assign(fd, step.project)
+                quota.assign(fd, step.join, step.spared)
 
 
 def _limit(step: QuotaStep) -> Undo:
@@ -93,6 +109,8 @@ def _undo(undo: t.Sequence[Undo]) -> str:
             step()
         except OSError as error:
             left.append(f"{error.filename}: {error.strerror}")
+        except RefusedError as error:
+            left.append(str(error))
     return f"; not undone: {'; '.join(left)}" if left else ""
 
 
@@ -117,12 +135,14 @@ def describe(error: Exception, plan: Plan) -> str:
         what = error.filename if absolute else plan.wanted.root
         field = "root" if what.startswith(plan.wanted.root) else "backend"
         return f"{field}: '{what}': {_REMEDIES.get(error.errno or 0, error.strerror)}"
-    return f"backend: {error}"
+    return str(error) if isinstance(error, RefusedError) else f"backend: {error}"
 
 
 @contextlib.contextmanager
 def locked(path: str, seconds: int, check: bool) -> t.Iterator[None]:
     """One run at a time on this server. Check mode only looks, so it shares the lock and makes no file."""
+    if seconds < 0:
+        raise RefusedError(f"lock_timeout: {seconds} is negative; write seconds, or 0 to wait for nobody")
     try:
         fd = os.open(path, os.O_RDONLY if check else os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
@@ -141,6 +161,12 @@ def _wait(fd: int, kind: int, path: str, seconds: int) -> None:
     def expire(number: int, frame: object) -> None:
         raise RefusedError(f"lock_timeout: another run has held {path} for {seconds} s; wait for it and run again")
 
+    if not seconds:
+        try:
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(f"lock_timeout: another run holds {path}; wait for it and run again") from None
+        return
     before = signal.signal(signal.SIGALRM, expire)
     signal.alarm(seconds)
     try:

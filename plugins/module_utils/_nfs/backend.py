@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
 import typing as t
@@ -13,6 +14,7 @@ import typing as t
 from .dropin import DropIn, Header
 from .spec import Export
 
+_OURS = ".nfs_exports-"
 Run = t.Callable[[t.Sequence[str]], tuple[int, str, str]]
 
 
@@ -51,6 +53,9 @@ class Backend(t.Protocol):
     def read(self) -> list[DropIn]:
         """Every file with exports, those of others too."""
 
+    def parse(self, text: str, source: str) -> DropIn:
+        """One file with exports."""
+
     def live(self) -> set[str]:
         """The paths that are exported now."""
 
@@ -65,8 +70,8 @@ class Backend(t.Protocol):
     ) -> dict[str, str]:
         """Where the server in force differs from the wish: path and words."""
 
-    def commit(self, change: Change) -> None:
-        """Put the staged file in force, or leave everything as it was and raise BackendError."""
+    def commit(self, change: Change) -> list[str]:
+        """Put the staged file in force and return warnings; or go back to the old file and raise BackendError."""
 
 
 def read_text(path: str) -> str | None:
@@ -80,7 +85,7 @@ def read_text(path: str) -> str | None:
 
 def stage(text: str, staging: str) -> str:
     """Write the text to a folder that the server does not read, safely on disk."""
-    fd, staged = tempfile.mkstemp(prefix=".nfs_exports-", suffix=".tmp", dir=staging)
+    fd, staged = tempfile.mkstemp(prefix=_OURS, suffix=".tmp", dir=staging)
     try:
         with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
             os.fchmod(file.fileno(), 0o644)
@@ -101,6 +106,13 @@ def discard(staged: str | None) -> None:
             os.unlink(staged)
 
 
+def sweep(staging: str) -> None:
+    """Remove what killed runs left behind. Only for the run that has the lock."""
+    for left in glob.glob(f"{glob.escape(staging)}/{_OURS}*"):
+        with contextlib.suppress(OSError):
+            os.unlink(left)
+
+
 def put(staged: str | None, path: str) -> None:
     """Make the staged file the file, or remove the file where none is staged; durable."""
     if staged is None:
@@ -117,7 +129,7 @@ def put(staged: str | None, path: str) -> None:
 @contextlib.contextmanager
 def replaced(staged: str | None, path: str, staging: str) -> t.Iterator[None]:
     """The file replaced while the block runs, and for good unless it fails. Going back needs no disk space."""
-    backup = f"{staging}/.{os.path.basename(path)}.old"
+    backup = f"{staging}/{_OURS}{os.path.basename(path)}.old"
     discard(backup)
     existed = os.path.exists(path)
     if existed:

@@ -10,6 +10,8 @@ import typing as t
 
 OLDEST = (4, 13, 1)
 CVE = "CVE-2026-3864"
+_OPEN = f"which is open to {CVE} (path traversal by subDir)"
+_UPDATE = "update it to " + ".".join(map(str, OLDEST)) + " or newer"
 SET_LABEL = "mlops.platform/set"
 VERSION_LABEL = "app.kubernetes.io/version"
 Object = t.Mapping[str, t.Any]
@@ -58,12 +60,7 @@ def _version(text: str) -> tuple[int, int, int] | None:
 def problem(found: Driver | None, own_set: str, manage: bool, accept_unknown: bool) -> str:
     """Why the role cannot go on, with the remedy; empty when it can."""
     if manage:
-        if found is None or found.set_name == own_set:
-            return ""
-        return (
-            f"csi_driver_nfs_manage: the cluster already has {_described(found)}, which this role did not install; set "
-            "csi_driver_nfs_manage to false to use it, or remove it first"
-        )
+        return "" if found is None or found.set_name == own_set else _foreign(found)
     if found is None:
         return (
             "csi_driver_nfs_manage: it is false, but the cluster has no csi-driver-nfs; install one or set it to true"
@@ -71,11 +68,15 @@ def problem(found: Driver | None, own_set: str, manage: bool, accept_unknown: bo
     if found.version is None:
         return "" if accept_unknown else _unknown(found)
     if found.version < OLDEST:
-        return (
-            f"csi_driver_nfs_manage: the cluster has {_described(found)}, which is open to {CVE} (path traversal by "
-            f"subDir); update it to {text(OLDEST)} or newer"
-        )
+        return f"csi_driver_nfs_manage: the cluster has {_described(found)}, {_OPEN}; {_UPDATE}"
     return ""
+
+
+def _foreign(found: Driver) -> str:
+    what = f"csi_driver_nfs_manage: the cluster already has {_described(found)}, which this role did not install"
+    if found.version is not None and found.version < OLDEST:
+        return f"{what} and {_OPEN}; remove it, or {_UPDATE} and set csi_driver_nfs_manage to false"
+    return f"{what}; set csi_driver_nfs_manage to false to use it, or remove it first"
 
 
 def _unknown(found: Driver) -> str:

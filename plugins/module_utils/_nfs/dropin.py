@@ -59,6 +59,13 @@ class DropIn:
         """The exported paths, once each, in the file's order."""
         return list(dict.fromkeys(entry.path for entry in self.entries))
 
+    @property
+    def exports(self) -> list[Export]:
+        """The entries as exports; every client of a path has the same rules in what this collection writes."""
+        rules = {entry.path: entry.rules for entry in reversed(self.entries)}
+        clients = {path: tuple(entry.client for entry in self.entries if entry.path == path) for path in rules}
+        return [Export(path, clients[path], rules[path]) for path in self.paths]
+
 
 def header_of(text: str, source: str) -> Header | None:
     """The header in a file's text; None where there is none."""
@@ -92,21 +99,34 @@ def check_owner(current: DropIn | None, name: str, environment: str, identity: s
 def check_overlaps(wanted: Wanted, others: t.Iterable[DropIn]) -> None:
     """Refuse paths and folders that another name holds."""
     for other in others:
-        _check_folders(wanted, other)
         for export in wanted.exports:
             for entry in other.entries:
                 _check_entry(wanted.name, export, entry, other)
+        _check_folders(wanted, other)
 
 
 def _check_folders(wanted: Wanted, other: DropIn) -> None:
-    if not (wanted.folder and other.header and other.header.folder):
+    if other.header is None:
         return
-    mine, theirs = f"{wanted.root}/{wanted.folder}", f"{other.header.root}/{other.header.folder}"
-    if inside(mine, theirs) or inside(theirs, mine):
+    mine = f"{wanted.root}/{wanted.folder}" if wanted.folder else ""
+    theirs = f"{other.header.root}/{other.header.folder}" if other.header.folder else ""
+    if mine and theirs and (inside(mine, theirs) or inside(theirs, mine)):
         raise RefusedError(
             f"folder: '{mine}' of '{wanted.name}' and '{theirs}' of {other.label} overlap; "
             "every cluster needs a folder of its own"
         )
+    for export in wanted.exports if theirs else ():
+        if inside(export.path, theirs):
+            raise RefusedError(
+                f"{export.field}.path: '{export.path}' of '{wanted.name}' lies in '{theirs}', the folder of "
+                f"{other.label}; export it there or move it"
+            )
+    for path in other.paths if mine else ():
+        if inside(path, mine):
+            raise RefusedError(
+                f"folder: '{path}' of {other.label} lies in '{mine}', the folder of '{wanted.name}'; "
+                "every cluster needs a folder of its own"
+            )
 
 
 def _check_entry(name: str, export: Export, entry: Entry, other: DropIn) -> None:

@@ -9,12 +9,15 @@ import ipaddress
 import re
 import typing as t
 
-from .spec import NOBODY, SQUASH, Export, Rules
+from .options import SQUASH
+from .spec import NOBODY, Export, Rules
 from .values import RefusedError
 
 _TOKEN = re.compile(r'(?:"[^"]*"|[^\s"])+')
 _CLIENT = re.compile(r"(?P<name>[^()]*)(?:\((?P<options>[^()]*)\))?")
-_OCTAL = re.compile(r"\\([0-7]{3})")
+_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
+_ID = re.compile(r"-?[0-9]+")
+_BYTES = ("utf-8", "surrogateescape")
 _DEFAULTS = ("sync", "async", "no_subtree_check", "no_all_squash", "wdelay", "hide", "sec=sys", "root_squash")
 
 
@@ -116,9 +119,13 @@ def _line(line: str, at: str) -> t.Iterator[Entry]:
 
 
 def _unquote(token: str) -> str:
-    plain = token.replace('"', "")
-    raw = _OCTAL.sub(lambda match: chr(int(match.group(1), 8)), plain.encode().decode("latin-1"))
-    return raw.encode("latin-1").decode("utf-8", "surrogateescape")
+    return unescape(token.replace('"', ""))
+
+
+def unescape(text: str) -> str:
+    """A path from a file or table of exports, where some bytes are octal."""
+    raw = _OCTAL.sub(lambda match: chr(int(match.group(1), 8)), text.encode(*_BYTES).decode("latin-1"))
+    return raw.encode("latin-1").decode(*_BYTES)
 
 
 def normal_client(name: str) -> str:
@@ -142,7 +149,7 @@ def _network(text: str) -> str:
 def rules_of(words: t.Iterable[str]) -> Rules:
     """The rules that a list of options means. Lenient: other files may hold what this collection does not write."""
     found = [word for word in words if word]
-    numbers = {name: value for name, _, value in (word.partition("=") for word in found) if value.lstrip("-").isdigit()}
+    numbers = {name: value for name, _, value in (word.partition("=") for word in found) if _ID.fullmatch(value)}
     squash = "root"
     if "all_squash" in found:
         squash = "all"

@@ -68,18 +68,19 @@ def open_root(root: str) -> int:
     return fd
 
 
-def ensure(root_fd: int, folder: Folder) -> Undo:
-    """Make the last part of the folder, or give it owner and mode; returns how to undo exactly that."""
+def ensure(root_fd: int, folder: Folder, undo: list[Undo]) -> None:
+    """Make the last part of the folder, or give it owner and mode. Undo gets each way back before the change."""
     parent, _, name = folder.path.rpartition("/")
     with contextlib.ExitStack() as stack:
         parent_fd = descend(root_fd, parent, folder.field, stack) if parent else root_fd
-        made = _mkdir(name, parent_fd)
+        if _mkdir(name, parent_fd):
+            undo.append(lambda: _unmake(root_fd, folder))
         fd = descend(parent_fd, name, folder.field, stack)
         before = os.fstat(fd)
+        old = Folder(folder.path, before.st_uid, before.st_gid, stat.S_IMODE(before.st_mode), folder.field)
+        undo.append(lambda: _restore(root_fd, old))
         os.fchown(fd, folder.uid, folder.gid)
         os.fchmod(fd, folder.mode)
-    old = Folder(folder.path, before.st_uid, before.st_gid, stat.S_IMODE(before.st_mode), folder.field)
-    return (lambda: _unmake(root_fd, folder)) if made else (lambda: _restore(root_fd, old))
 
 
 def _mkdir(name: str, parent_fd: int) -> bool:

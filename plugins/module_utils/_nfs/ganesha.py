@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import typing as t
 
-from . import ganesha_conf
+from . import ganesha_conf, names
 from .backend import BackendError, Change, Run, read_text, replaced
 from .dropin import EXPORT_IDS, DropIn, Header, header_of, numbers
 from .exports5 import normal_client
-from .spec import Export
+from .spec import Export, inside
 
 _CALL = ["busctl", "--system", "--json=short", "call"]
 _MANAGER = ["org.ganesha.nfsd", "/org/ganesha/nfsd/ExportMgr", "org.ganesha.nfsd.exportmgr"]
@@ -32,9 +33,14 @@ class Ganesha:
     kind = "ganesha"
 
     def __init__(
-        self, run: Run, folder: str = "/etc/ganesha/exports.d", main: str = "/etc/ganesha/ganesha.conf"
+        self,
+        run: Run,
+        folder: str = "/etc/ganesha/exports.d",
+        main: str = "/etc/ganesha/ganesha.conf",
+        resolve: names.Resolve = names.resolve,
     ) -> None:
         self._run = run
+        self._resolve = resolve
         self.folder = folder
         # Not the folder itself: %dir loads hidden files too.
         self.staging = os.path.dirname(main)
@@ -45,6 +51,7 @@ class Ganesha:
         """Refuse what NFS-Ganesha cannot do."""
         for export in exports:
             ganesha_conf.check(export)
+            names.check_known([export], self._resolve)
 
     def problem(self) -> str:
         """The main configuration must load our files, and the server must answer."""
@@ -71,13 +78,17 @@ class Ganesha:
             text = None if source in found else read_text(source)
             if text is None:
                 continue
-            blocks = ganesha_conf.parse(text, source)
-            entries = tuple(ganesha_conf.entries(blocks))
-            found[source] = DropIn(source, text, entries, header_of(text, source), ganesha_conf.export_ids(blocks))
+            found[source] = self.parse(text, source)
             for kind, path in ganesha_conf.includes(text):
                 whole = os.path.join(os.path.dirname(source), path)
                 pending += [whole] if kind == "include" else _files(whole)
         return list(found.values())
+
+    def parse(self, text: str, source: str) -> DropIn:
+        """One file of the configuration."""
+        blocks = ganesha_conf.parse(text, source)
+        entries = tuple(ganesha_conf.entries(blocks))
+        return DropIn(source, text, entries, header_of(text, source), ganesha_conf.export_ids(blocks))
 
     def number(self, exports: t.Sequence[Export], current: DropIn | None, others: t.Sequence[DropIn]) -> dict[str, int]:
         """Ids that stay for a path, and that no other file and no running export has."""
@@ -104,7 +115,7 @@ class Ganesha:
         live = {one.number: one.path for one in self._show()}
         found = {path: f"{path} is still exported" for path in live.values() if path in leaving}
         for export in exports:
-            number = ids[export.path]
+            number = ids.get(export.path, 0)
             if live.get(number) != export.path:
                 found[export.path] = f"{export.path} is not exported"
             elif self._clients(number) not in (None, _clients_of(export)):
@@ -129,7 +140,7 @@ class Ganesha:
             raise BackendError(f"NFS-Ganesha refused {method} {' '.join(arguments)}: {err.strip() or out.strip()}")
         return json.loads(out).get("data") if out.strip() else None
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> list[str]:
         """Change the running server from the staged file, and only then make it the file that the next start reads."""
         try:
             self._activate(change)
@@ -138,35 +149,48 @@ class Ganesha:
                 raise BackendError("; ".join(differences.values()))
             with replaced(change.staged, change.path, self.staging):
                 pass
-        except (BackendError, OSError) as error:
-            self._back(change, error)
+        except BaseException:
+            self._back(change)
             raise
+        return []
 
     def _activate(self, change: Change) -> None:
+        """New and changed exports first: a killed run leaves more in force than is wanted, and not less."""
         live = {one.path: one.number for one in self._show()}
-        for path in sorted(change.leaving & set(live), reverse=True):
+        leaving = sorted(change.leaving & set(live), reverse=True)
+        # The server does not remove an export that has another one in it.
+        early = [path for path in leaving if any(inside(export.path, path) for export in change.exports)]
+        for path in early:
             self._call("RemoveExport", "q", str(live[path]))
         for export in sorted(change.exports, key=lambda export: export.path):
-            number, found = change.ids[export.path], live.get(export.path)
-            if found not in (None, number):
-                self._call("RemoveExport", "q", str(found))
-            if found != number or export.path in change.touched:
-                method = "UpdateExport" if found == number else "AddExport"
-                self._call(method, "ss", change.staged or "", _expression(number))
+            self._put(change, export.path, live.get(export.path))
+        for path in leaving:
+            if path not in early:
+                self._call("RemoveExport", "q", str(live[path]))
 
-    def _back(self, change: Change, error: Exception) -> None:
-        """The running server as the old file says, which is still in its place."""
+    def _put(self, change: Change, path: str, found: int | None) -> None:
+        number = change.ids[path]
+        if found not in (None, number):
+            self._call("RemoveExport", "q", str(found))
+        if found != number or path in change.touched:
+            method = "UpdateExport" if found == number else "AddExport"
+            self._call(method, "ss", change.staged or "", _expression(number))
+
+    def _back(self, change: Change) -> None:
+        """The running server as the old file says, as far as it takes it. Who called looks what is in force then."""
         before = change.old.ids if change.old else {}
-        try:
+        with contextlib.suppress(BackendError):
             live = {one.path: one.number for one in self._show()}
             for export in sorted(change.exports, key=lambda export: export.path, reverse=True):
-                if export.path in live and export.path not in before:
-                    self._call("RemoveExport", "q", str(live[export.path]))
+                if export.path in live and live[export.path] != before.get(export.path):
+                    self._try("RemoveExport", "q", str(live.pop(export.path)))
             for path in sorted(before):
                 method = "UpdateExport" if path in live else "AddExport"
-                self._call(method, "ss", change.path, _expression(before[path]))
-        except BackendError as second:
-            raise BackendError(f"{error}; and the old exports could not be restored: {second}") from error
+                self._try(method, "ss", change.path, _expression(before[path]))
+
+    def _try(self, method: str, *arguments: str) -> None:
+        with contextlib.suppress(BackendError):
+            self._call(method, *arguments)
 
 
 def _files(folder: str) -> list[str]:

@@ -10,7 +10,7 @@ import typing as t
 
 from .exports5 import Entry, normal_client
 from .spec import NOBODY, Export, Rules
-from .values import RefusedError
+from .values import RefusedError, is_number
 
 _TOKEN = re.compile(
     r'\s+|#[^\n]*|"(?P<quoted>[^"]*)"|\'(?P<single>[^\']*)\'|(?P<mark>[{}=;,])|(?P<word>[^\s{}=;,#"\']+)'
@@ -151,7 +151,7 @@ def entries(blocks: t.Iterable[Block]) -> list[Entry]:
 def export_ids(blocks: t.Iterable[Block]) -> dict[str, int]:
     """The id of each exported path."""
     pairs = [(_first(block, "path").rstrip("/"), _first(block, "export_id")) for block in exports(blocks)]
-    return {path: int(number) for path, number in pairs if number.isdigit()}
+    return {path: int(number) for path, number in pairs if is_number(number)}
 
 
 def exports(blocks: t.Iterable[Block]) -> list[Block]:
@@ -170,7 +170,11 @@ def _rules(block: Block, outer: Block) -> Rules:
     return Rules(
         access="rw" if value("access_type").lower() == "rw" else "ro",
         squash=_MEANING.get(value("squash").lower(), "root"),
-        anonuid=int(value("anonymous_uid", "anon_uid") or NOBODY) % 2**32,
-        anongid=int(value("anonymous_gid", "anon_gid") or NOBODY) % 2**32,
+        anonuid=_id(value("anonymous_uid", "anon_uid")),
+        anongid=_id(value("anonymous_gid", "anon_gid")),
         secure=value("privilegedport").lower() in ("true", "yes", "on", "1"),
     )
+
+
+def _id(text: str) -> int:
+    return int(text) % 2**32 if is_number(text.lstrip("-")) and text.count("-") < 2 else NOBODY

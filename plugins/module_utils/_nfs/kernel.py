@@ -8,11 +8,11 @@ from __future__ import annotations
 import glob
 import typing as t
 
-from . import exports5
+from . import exportfs, exports5, names
 from .backend import BackendError, Change, Run, read_text, replaced
 from .dropin import DropIn, Header, header_of
 from .exports5 import Entry
-from .spec import Export, Rules
+from .spec import Export
 
 
 class Kernel:
@@ -20,15 +20,25 @@ class Kernel:
 
     kind = "kernel"
 
-    def __init__(self, run: Run, folder: str = "/etc/exports.d", main: str = "/etc/exports") -> None:
+    def __init__(
+        self,
+        run: Run,
+        folder: str = "/etc/exports.d",
+        main: str = "/etc/exports",
+        threads: str = "/proc/fs/nfsd/threads",
+        resolve: names.Resolve = names.resolve,
+    ) -> None:
         self._run = run
         self.folder = folder
         self.staging = folder
         self._main = main
+        self._threads = threads
+        self._resolve = resolve
         self._down = False
 
     def check(self, exports: t.Iterable[Export]) -> None:
-        """The kernel takes all that exports(5) has."""
+        """The kernel takes all that exports(5) has; exportfs leaves out hosts that it cannot find."""
+        names.check_known(exports, self._resolve)
 
     def path(self, name: str) -> str:
         """The drop-in's file."""
@@ -36,13 +46,13 @@ class Kernel:
 
     def read(self) -> list[DropIn]:
         """/etc/exports and every drop-in."""
-        found = []
-        for source in [self._main, *sorted(glob.glob(glob.escape(self.folder) + "/*.exports"))]:
-            text = read_text(source)
-            if text is not None:
-                entries = tuple(exports5.parse(text, source))
-                found.append(DropIn(source, text, entries, header_of(text, source)))
-        return found
+        sources = [self._main, *sorted(glob.glob(glob.escape(self.folder) + "/*.exports"))]
+        texts = {source: read_text(source) for source in sources}
+        return [self.parse(text, source) for source, text in texts.items() if text is not None]
+
+    def parse(self, text: str, source: str) -> DropIn:
+        """A file of exports."""
+        return DropIn(source, text, tuple(exports5.parse(text, source)), header_of(text, source))
 
     def number(self, exports: t.Sequence[Export], current: DropIn | None, others: t.Sequence[DropIn]) -> dict[str, int]:
         """The kernel numbers exports itself."""
@@ -55,80 +65,59 @@ class Kernel:
         return header.render() + exports5.render(exports)
 
     def problem(self) -> str:
-        """The table of exports must be readable; that nfsd runs is the role's affair."""
+        """The table of exports must be readable, and nfsd must run: exportfs alone only keeps a list."""
         try:
-            self._live()
+            self._entries()
         except BackendError as error:
             self._down = True
             return f"backend: the kernel's NFS server is not installed ({error}); run the role nfs_server"
-        return ""
+        return "" if self._serves() else "backend: nfsd does not run; start nfs-server"
 
     def live(self) -> set[str]:
         """The paths that are exported now."""
-        return {entry.path for entry in self._live()}
+        return {entry.path for entry in self._entries()}
 
     def drift(
         self, exports: t.Sequence[Export], ids: t.Mapping[str, int], leaving: t.AbstractSet[str]
     ) -> dict[str, str]:
         """Compare with exportfs -s: what mountd answers the kernel with."""
         del ids
-        live = self._live()
+        live = self._entries()
         found = {entry.path: f"{entry.path} is still exported" for entry in live if entry.path in leaving}
         for export in exports:
-            differences = list(_differences(export, [entry for entry in live if entry.path == export.path]))
+            differences = list(exportfs.differences(export, live, self._resolve))
             if differences:
                 found[export.path] = "; ".join(differences)
         return found
 
-    def _live(self) -> list[Entry]:
+    def _serves(self) -> bool:
+        return (read_text(self._threads) or "0").strip() not in ("", "0")
+
+    def _entries(self) -> list[Entry]:
         if self._down:
             return []
         code, out, err = self._run(["exportfs", "-s"])
         if code:
             raise BackendError(f"exportfs -s failed: {err.strip() or out.strip()}")
-        return exports5.parse(out, "exportfs -s")
+        return exportfs.parse(out) if self._serves() else []
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> list[str]:
         """Replace the file, re-export, look, and go back if the kernel did not follow."""
         try:
             with replaced(change.staged, change.path, self.staging):
-                self._activate(change)
-        except (BackendError, OSError):
+                return self._activate(change)
+        except BaseException:
             self._run(["exportfs", "-ra"])
             raise
 
-    def _activate(self, change: Change) -> None:
+    def _activate(self, change: Change) -> list[str]:
         code, out, err = self._run(["exportfs", "-ra"])
         said = err.strip() or out.strip()
-        if code:
-            raise BackendError(f"exportfs -ra failed: {said}")
         differences = self.drift(change.exports, {}, change.leaving)
         if differences:
             raise BackendError(f"after exportfs -ra {'; '.join(differences.values())}" + (f" ({said})" if said else ""))
-
-
-def _differences(export: Export, live: t.Sequence[Entry]) -> t.Iterator[str]:
-    for client in export.clients:
-        rules = [entry.rules for entry in live if entry.client == client]
-        if not rules and not _is_address(client):
-            # exportfs shows a host by its canonical name: any entry of the path with the same rules stands for it.
-            rules = [
-                entry.rules for entry in live if not _is_address(entry.client) and entry.client not in export.clients
-            ]
-        if not rules:
-            yield f"{export.path} is not exported to {client}"
-        elif not any(_same(export.rules, found) for found in rules):
-            yield f"{export.path} is exported to {client} with other options"
-    for entry in live:
-        if _is_address(entry.client) and entry.client not in export.clients:
-            yield f"{export.path} is still exported to {entry.client}"
-
-
-def _is_address(client: str) -> bool:
-    return ":" in client or client.replace(".", "").replace("/", "").isdigit()
-
-
-def _same(wish: Rules, found: Rules) -> bool:
-    security = [{word for word in rules.others if word.startswith("sec=")} for rules in (wish, found)]
-    ours = (wish.access, wish.identity, wish.sync, wish.secure, security[0] - {"sec=sys"})
-    return ours == (found.access, found.identity, found.sync, found.secure, security[1])
+        if not code:
+            return []
+        if exportfs.names_one(said, [change.path, *(export.path for export in change.exports)]):
+            raise BackendError(f"exportfs -ra failed: {said}")
+        return [f"backend: exportfs -ra ended with {code} because of exports of others: {said}"]

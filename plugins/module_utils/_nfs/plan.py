@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import os
 import typing as t
 
-from . import quota
+from . import quotas
 from .backend import Backend
-from .dropin import PROJECT_IDS, DropIn, Header, check_overlaps, check_owner, numbers
-from .folders import check_purge, descend, read_folder
-from .mounts import filesystem, mount_points
+from .dropin import DropIn, Header, check_overlaps, check_owner
+from .folders import check_purge, read_folder
+from .mounts import mount_points
+from .quotas import QuotaStep
 from .spec import Export, Folder, Wanted, inside
 from .values import RefusedError, absolute_path, human
 
@@ -30,17 +29,6 @@ class Request:
     previous_identity: str | None
     purge: bool
     mountpoint: str
-
-
-class QuotaStep(t.NamedTuple):
-    """A limit to set; the folder joins the project first where assign says so."""
-
-    path: str
-    device: str
-    project: int
-    limit: int
-    before: int
-    assign: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +70,18 @@ def make(request: Request, wanted: Wanted, backend: Backend, root_fd: int | None
         check_overlaps(wanted, others)
     leaving = _leaving(wanted, current, others, exports, backend.live())
     ids = backend.number(exports, current, others)
-    folders = _folders(wanted.folders, root_fd) if present else []
-    quotas, projects, warnings = _quotas(exports, wanted.root, current, others, root_fd, system_ids)
-    header = Header(wanted.name, request.environment, request.identity, wanted.root, wanted.folder, projects)
+    folders = _folders(wanted, others, root_fd) if present else []
+    limits = quotas.plan(exports, wanted.root, (current, others), root_fd, system_ids)
+    header = Header(wanted.name, request.environment, request.identity, wanted.root, wanted.folder, limits.projects)
     text = backend.render(header, exports, ids) if present else None
+    if text is not None:
+        _check_text(backend.parse(text, path), header, exports)
     purge = _purge(request, wanted, current, others, exports, root_fd)
     drift = backend.drift(exports, ids, leaving)
     touched = _touched(exports, current) | set(drift)
-    changes = _words(text, current, folders, quotas, touched, leaving, drift, exports, purge)
+    changes = _words(text, current, folders, limits.steps, touched, leaving, drift, exports, purge)
     return Plan(
-        wanted, current, header, text, ids, folders, quotas, touched, leaving, purge, changes, warnings
+        wanted, current, header, text, ids, folders, limits.steps, touched, leaving, purge, changes, limits.warnings
     )  # fmt: skip
 
 
@@ -115,48 +105,24 @@ def _leaving(
     return mine - {export.path for export in exports} - held
 
 
-def _folders(folders: t.Iterable[Folder], root_fd: int | None) -> list[tuple[Folder | None, Folder]]:
-    pairs = [(None if root_fd is None else read_folder(root_fd, folder), folder) for folder in folders]
-    return [(before, after) for before, after in pairs if before != after]
+def _check_text(written: DropIn, header: Header, exports: t.Sequence[Export]) -> None:
+    """Refuse a file that does not mean what is wanted when it is read back."""
+    touched = _touched(exports, written)
+    field = next((f"{export.field}.path: '{export.path}'" for export in exports if export.path in touched), "")
+    if field or len(written.paths) != len(exports) or written.header != header:
+        raise RefusedError(f"{field or 'name: the header'} cannot be written in the server's file; use plain names")
 
 
-def _quotas(
-    exports: t.Iterable[Export],
-    root: str,
-    current: DropIn | None,
-    others: t.Iterable[DropIn],
-    root_fd: int | None,
-    system_ids: t.Iterable[int],
-) -> tuple[list[QuotaStep], dict[str, int], list[str]]:
-    limited = {export.path: export.quota for export in exports if export.quota}
-    places = {path: filesystem(path) for path in limited}
-    warnings = sorted({quota.remedy(place) for place in places.values() if not place.quota})
-    kept = dict(current.header.projects) if current and current.header else {}
-    taken = {number for one in others if one.header for number in one.header.projects.values()} | set(system_ids)
-    projects = numbers([path for path in limited if places[path].quota], kept, taken, PROJECT_IDS)
-    steps = [_quota_step(path, limited[path], projects[path], root, root_fd) for path in projects]
-    steps += [_quota_step(path, 0, kept[path], root, None) for path in kept if path not in projects]
-    return [step for step in steps if step and (step.assign or step.limit != step.before)], projects, warnings
-
-
-def _quota_step(path: str, limit: int, project: int, root: str, root_fd: int | None) -> QuotaStep | None:
-    place = filesystem(path)
-    if not place.quota:
-        return None
-    before = quota.usage(place.device, project).limit
-    blocks = -(-limit // 1024) * 1024
-    assign = bool(limit) and (root_fd is None or _project(root_fd, path[len(root) + 1 :]) != project)
-    return QuotaStep(path, place.device, project, blocks, before, assign)
-
-
-def _project(root_fd: int, path: str) -> int:
-    with contextlib.ExitStack() as stack:
-        try:
-            return quota.project_of(descend(root_fd, path, "quota", stack))
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                return 0
-            raise
+def _folders(wanted: Wanted, others: t.Iterable[DropIn], root_fd: int | None) -> list[tuple[Folder | None, Folder]]:
+    """Folders that differ. Those that only lead to an export, and lie in another name's, are that name's affair."""
+    held = [path for other in others for path in other.paths]
+    pairs = [(None if root_fd is None else read_folder(root_fd, folder), folder) for folder in wanted.folders]
+    return [
+        (before, after)
+        for before, after in pairs
+        if before is None
+        or (before != after and not (after.implied and any(inside(f"{wanted.root}/{after.path}", one) for one in held)))
+    ]
 
 
 def _purge(

@@ -15,6 +15,9 @@ import typing as t
 from .backend import Run, read_text
 from .v4 import TEMPORARY, Client, NfsError
 
+# What timeout(1) ends with.
+_EXPIRED = (124, 137)
+
 
 class Target(t.NamedTuple):
     """What to read and from where."""
@@ -41,13 +44,16 @@ def can_mount(release: str) -> bool:
 
 def by_mount(target: Target, run: Run) -> bytes:
     """Mount the export in a mount namespace of its own, read the file; the mount ends with the namespace."""
-    options = f"ro,vers=4.1,port={target.port},soft,timeo=50,retrans=2"
+    # mount itself tries again while a server starts; it counts in minutes.
+    options = f"ro,vers=4.1,port={target.port},soft,timeo=50,retrans=2,retry={-(-int(target.seconds) // 60)}"
     script = 'mount -t nfs4 -o "$1" "$2" "$3" && exec base64 "$3/$4"'
     folder = tempfile.mkdtemp(prefix="nfs_probe-")
     try:
         host = f"[{target.host}]" if ":" in target.host else target.host
-        words = ["unshare", "--mount", "sh", "-c", script, "sh", options, f"{host}:{target.path}", folder, target.file]
-        code, out, err = run(words)
+        words = ["sh", "-c", script, "sh", options, f"{host}:{target.path}", folder, target.file]
+        code, out, err = run(["timeout", "--kill-after=5", str(target.seconds), "unshare", "--mount", *words])
+        if code in _EXPIRED:
+            raise UnreachableError(f"no answer within {target.seconds} s")
         if code:
             raise UnreachableError(err.strip() or f"mount ended with {code}")
         return base64.b64decode(out)

@@ -46,50 +46,65 @@ def remedy(found: Filesystem) -> str:
 
 def project_of(fd: int) -> int:
     """The project of an opened file or folder, 0 for none or where there are no projects."""
-    try:
-        return t.cast(int, _ATTR.unpack(fcntl.ioctl(fd, _GET_ATTR, bytes(_ATTR.size)))[3])
-    except OSError as error:
-        if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP):
-            return 0
-        raise
+    found = _attributes(fd)
+    return found[3] if found else 0
 
 
-def assign(fd: int, project: int) -> None:
-    """Give an opened folder and all that is in it to a project; what is made in it later inherits it."""
+def assign(fd: int, project: int, spared: t.Container[str] = ()) -> None:
+    """Give an opened folder and all that is in it to a project; what is made in it later inherits it.
+
+    Spared are folders in it, by relative path, that belong to other projects. Clients may write and delete meanwhile.
+    """
     for directory, names, files, at in os.fwalk(".", dir_fd=fd, follow_symlinks=False):
-        del directory, names
+        names[:] = [name for name in names if os.path.normpath(f"{directory}/{name}") not in spared]
         _set_project(at, project, inherit=True)
         for name in files:
             _assign_file(name, at, project)
 
 
 def _assign_file(name: str, at: int, project: int) -> None:
-    if not stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
-        return
+    """Only a plain file: to open a device or a pipe may do something."""
     try:
+        if not stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+            return
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
-    except FileNotFoundError:
-        return
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            return
+        raise
     try:
-        _set_project(fd, project, inherit=False)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            _set_project(fd, project, inherit=False)
     finally:
         os.close(fd)
 
 
 def uninherit(fd: int) -> None:
     """Let folders of other projects be moved into this one, where the file system has projects."""
-    try:
-        flags, *others = _ATTR.unpack(fcntl.ioctl(fd, _GET_ATTR, bytes(_ATTR.size)))
-        fcntl.ioctl(fd, _SET_ATTR, _ATTR.pack(flags & ~_INHERIT, *others))
-    except OSError as error:
-        if error.errno not in (errno.ENOTTY, errno.EOPNOTSUPP):
-            raise
+    found = _attributes(fd)
+    if found:
+        _set_attributes(fd, (found[0] & ~_INHERIT, *found[1:]))
 
 
 def _set_project(fd: int, project: int, inherit: bool) -> None:
-    flags, hint, extents, _, cow, rest = _ATTR.unpack(fcntl.ioctl(fd, _GET_ATTR, bytes(_ATTR.size)))
-    flags = flags | _INHERIT if inherit else flags
-    fcntl.ioctl(fd, _SET_ATTR, _ATTR.pack(flags, hint, extents, project, cow, rest))
+    found = _attributes(fd)
+    if found:
+        flags = found[0] | _INHERIT if inherit else found[0]
+        _set_attributes(fd, (flags, *found[1:3], project, *found[4:]))
+
+
+def _attributes(fd: int) -> tuple[t.Any, ...]:
+    """Flags, extent size hint, number of extents, project and more; nothing where the file system has no projects."""
+    try:
+        return _ATTR.unpack(fcntl.ioctl(fd, _GET_ATTR, bytes(_ATTR.size)))
+    except OSError as error:
+        if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP):
+            return ()
+        raise
+
+
+def _set_attributes(fd: int, values: tuple[t.Any, ...]) -> None:
+    fcntl.ioctl(fd, _SET_ATTR, _ATTR.pack(*values))
 
 
 def usage(device: str, project: int) -> Usage:

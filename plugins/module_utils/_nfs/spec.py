@@ -9,31 +9,10 @@ import dataclasses
 import re
 import typing as t
 
-from .values import RefusedError, absolute_path, client, mode, relative_path, size
+from .options import mountpoint, parse_options
+from .values import RefusedError, absolute_path, client, is_number, mode, relative_path, size
 
 NOBODY = 65534
-SQUASH = {"root_squash": "root", "all_squash": "all", "no_root_squash": "none"}
-_TYPED = {
-    "rw": ("access", "rw"),
-    "ro": ("access", "ro"),
-    "sync": ("sync", True),
-    "async": ("sync", False),
-    "secure": ("secure", True),
-    "insecure": ("secure", False),
-    **{word: ("squash", value) for word, value in SQUASH.items()},
-}
-_FLAGS = frozenset(
-    "no_subtree_check subtree_check wdelay no_wdelay hide nohide crossmnt no_acl pnfs no_pnfs security_label "  # noqa: SIM905
-    "nordirplus mp mountpoint insecure_locks secure_locks no_auth_nlm auth_nlm no_all_squash".split()
-)
-_VALUES = {
-    "sec": r"(sys|none|krb5|krb5i|krb5p)(:(sys|none|krb5|krb5i|krb5p))*",
-    "fsid": r"\d{1,10}|root|[0-9a-fA-F-]{32,36}",
-    "mp": r"/\S+",
-    "mountpoint": r"/\S+",
-    "xprtsec": r"(none|tls|mtls)(:(none|tls|mtls))*",
-}
-
 User = t.Callable[[str], int]
 Params = t.Mapping[str, t.Any]
 
@@ -47,6 +26,8 @@ class Folder:
     gid: int
     mode: int
     field: str = dataclasses.field(default="", compare=False)
+    # Nobody named it: it only leads to an export.
+    implied: bool = dataclasses.field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.path} {self.uid}:{self.gid} {self.mode:04o}"
@@ -128,7 +109,7 @@ def _parents(folders: t.Iterable[Folder], bits: int) -> t.Iterator[Folder]:
     for folder in folders:
         parts = folder.path.split("/")
         for depth in range(1, len(parts)):
-            yield Folder("/".join(parts[:depth]), 0, 0, bits, folder.field)
+            yield Folder("/".join(parts[:depth]), 0, 0, bits, folder.field, implied=True)
 
 
 def _check_folder(export: Export, path: str, folder: str) -> None:
@@ -154,7 +135,7 @@ def on_mountpoint(wish: Wanted, point: str) -> Wanted:
     def guarded(export: Export) -> Export:
         if any(re.match(r"(mp|mountpoint)(=|$)", word) for word in export.rules.others):
             return export
-        others = tuple(sorted((*export.rules.others, f"mountpoint={absolute_path(point, 'mountpoint')}")))
+        others = tuple(sorted((*export.rules.others, f"mountpoint={mountpoint(point)}")))
         return dataclasses.replace(export, rules=dataclasses.replace(export.rules, others=others))
 
     return dataclasses.replace(wish, exports=tuple(guarded(export) for export in wish.exports))
@@ -202,7 +183,7 @@ def _directories(item: Params, field: str, own: Folder, user: User, group: User)
 
 def _number(value: str, field: str, kind: str, look_up: User) -> int:
     text = str(value)
-    if text.isdigit():
+    if is_number(text):
         if int(text) >= 2**32 - 1:
             raise RefusedError(f"{field}: '{text}' is too large for an id; write a number below 4294967295")
         return int(text)
@@ -236,28 +217,3 @@ def _rules(item: Params, field: str, own: Folder) -> Rules:
         secure=given.get("secure", True),
         others=tuple(sorted(others)),
     )
-
-
-def parse_options(words: t.Iterable[str], field: str) -> tuple[dict[str, t.Any], list[str]]:
-    """Options as exports(5) has them: those with a type, and the others; refuses unknown ones and contradictions."""
-    typed: dict[str, t.Any] = {}
-    others: list[str] = []
-    for word in words:
-        key, value = _option(word, field)
-        if key is None:
-            others.append(word)
-        elif typed.setdefault(key, value) != value:
-            raise RefusedError(f"{field}: '{word}' contradicts another option; keep one of them")
-    return typed, others
-
-
-def _option(word: str, field: str) -> tuple[str | None, t.Any]:
-    if word in _TYPED:
-        return _TYPED[word]
-    name, equals, value = word.partition("=")
-    if name in ("anonuid", "anongid") and value.isdigit():
-        return name, int(value)
-    known = re.fullmatch(_VALUES[name], value) is not None if equals and name in _VALUES else word in _FLAGS
-    if not known:
-        raise RefusedError(f"{field}: '{word}' is not an option that exports(5) knows; correct or remove it")
-    return None, None

@@ -8,15 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import typing as t
 
-from .xdr import Reader, bitmap, opaque, u32, u64
+from .xdr import Reader, opaque, u32, u64
 
 _PROGRAM, _VERSION, _COMPOUND = 100003, 4, 1
-_GETATTR, _GETFH, _LOOKUP, _PUTFH, _PUTROOTFH, _READ = 9, 10, 15, 22, 24, 25
+_GETFH, _LOOKUP, _PUTFH, _PUTROOTFH, _READ = 10, 15, 22, 24, 25
 _EXCHANGE_ID, _CREATE_SESSION, _DESTROY_SESSION, _SEQUENCE, _DESTROY_CLIENTID = 42, 43, 44, 53, 57
-_TYPE, _SIZE, _MODE, _OWNER, _GROUP, _FREE = 1, 4, 33, 36, 37, 42
-_TYPES = {1: "file", 2: "folder", 5: "link"}
 _CHUNK = 65536
 _RESERVED = range(1023, 599, -1)
 ERRORS = {
@@ -36,23 +33,12 @@ class NfsError(Exception):
         self.status = status
 
 
-class Attributes(t.NamedTuple):
-    """What the server says of a file or folder."""
-
-    kind: str
-    size: int
-    mode: int
-    owner: str
-    group: str
-    free: int
-
-
 class Client:
     """A session with a server. Use it as a context manager."""
 
-    def __init__(self, host: str, port: int, seconds: float, uid: int = 0, gid: int = 0) -> None:
+    def __init__(self, host: str, port: int, seconds: float) -> None:
         self._socket = _connect(host, port, seconds)
-        self._credential = opaque(u32(0) + opaque(b"probe") + u32(uid, gid, 0))
+        self._credential = opaque(u32(0) + opaque(b"probe") + u32(0, 0, 0))
         self._xid = int.from_bytes(os.urandom(4), "big")
         self._sequence = 0
         self._session = b""
@@ -85,21 +71,6 @@ class Client:
         names = [(_LOOKUP, opaque(part.encode())) for part in path.split("/") if part]
         answer = self._call(path, (_PUTROOTFH, b""), *names, (_GETFH, b""))
         return answer.opaque()
-
-    def attributes(self, handle: bytes, what: str) -> Attributes:
-        """Kind, size, mode, owner and free space."""
-        wish = bitmap([_TYPE, _SIZE, _MODE, _OWNER, _GROUP, _FREE])
-        answer = self._call(what, (_PUTFH, opaque(handle)), (_GETATTR, wish))
-        found: dict[int, t.Any] = dict.fromkeys((_TYPE, _SIZE, _MODE, _FREE), 0)
-        bits = answer.bitmap()
-        values = Reader(answer.opaque())
-        for bit in bits:
-            if bit in (_SIZE, _FREE):
-                found[bit] = values.u64()
-            else:
-                found[bit] = values.opaque().decode() if bit in (_OWNER, _GROUP) else values.u32()
-        kind = _TYPES.get(found[_TYPE], "other")
-        return Attributes(kind, found[_SIZE], found[_MODE], found.get(_OWNER, ""), found.get(_GROUP, ""), found[_FREE])
 
     def read(self, handle: bytes, what: str) -> bytes:
         """A whole file, without opening it: the anonymous state is enough to read."""

@@ -10,9 +10,9 @@ import re
 
 _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4, "P": 1000**5}
 _UNITS.update({"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5})
-_SIZE = re.compile(r"(\d+)([KMGTP]i?)?")
+_SIZE = re.compile(r"([0-9]+)([KMGTP]i?)?")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9*?]([A-Za-z0-9*?_-]{0,61}[A-Za-z0-9*?])?")
-EVERYONE = frozenset({"*", "0.0.0.0/0", "::/0"})
+_IPV4_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 class RefusedError(Exception):
@@ -82,11 +82,29 @@ def client(value: str, field: str, everyone: bool = False) -> str:
     if not value or value != value.strip() or any(char.isspace() for char in value):
         raise RefusedError(f"{field}: '{value}' is empty or holds a space; write one client per item, without spaces")
     found = _address(value, field) if _looks_like_address(value) else _host(value, field)
-    if found in EVERYONE and not everyone:
+    if _is_everyone(found) and not everyone:
         raise RefusedError(
             f"{field}: '{value}' is everyone; name networks, or set allow_everyone if that is what you want"
         )
     return found
+
+
+def _is_everyone(found: str) -> bool:
+    """A pattern that every name matches, or a network with every address of IPv4 or IPv6."""
+    if not _looks_like_address(found):
+        return not found.strip("@*?.")
+    network = ipaddress.ip_network(found)
+    return network.prefixlen == 0 or (isinstance(network, ipaddress.IPv6Network) and network.supernet_of(_IPV4_MAPPED))
+
+
+def is_number(text: str) -> bool:
+    """Whether it is made of the digits 0 to 9."""
+    return text.isascii() and text.isdigit()
+
+
+def is_address(name: str) -> bool:
+    """Whether a client is an address or a network, and not a name."""
+    return ":" in name or is_number(name.replace(".", "").replace("/", ""))
 
 
 def _looks_like_address(value: str) -> bool:

@@ -23,14 +23,6 @@ def opaque(data: bytes) -> bytes:
     return u32(len(data)) + data + bytes(-len(data) % 4)
 
 
-def bitmap(bits: list[int]) -> bytes:
-    """A set of attribute numbers."""
-    words = [0] * (max(bits) // 32 + 1)
-    for bit in bits:
-        words[bit // 32] |= 1 << bit % 32
-    return u32(len(words), *words)
-
-
 class Reader:
     """Takes values from the front of a message. A message that is too short raises ValueError."""
 
@@ -61,8 +53,3 @@ class Reader:
         found = self.take(length)
         self.take(-length % 4)
         return found
-
-    def bitmap(self) -> list[int]:
-        """A set of attribute numbers, in order."""
-        words = [self.u32() for _ in range(self.u32())]
-        return [32 * index + bit for index, word in enumerate(words) for bit in range(32) if word >> bit & 1]

@@ -63,6 +63,13 @@ def test_a_registration_without_pods_counts() -> None:
         ("a/nfsplugin:v4.13.4", {driver.SET_LABEL: OWN}, True, False, ""),
         ("a/nfsplugin:v4.13.4", {driver.SET_LABEL: OWN}, False, False, ""),
         ("a/nfsplugin:v4.13.4", None, True, False, "already has csi-driver-nfs 4.13.4 (kube-system/csi-nfs-node"),
+        (
+            "a/nfsplugin:v4.13.0",
+            None,
+            True,
+            False,
+            "CVE-2026-3864 (path traversal by subDir); remove it, or update it to",
+        ),
         ("a/nfsplugin:v4.13.4", None, False, False, ""),
         ("a/nfsplugin:v4.13.1", None, False, False, ""),
         ("a/nfsplugin:v4.13.0", None, False, False, "CVE-2026-3864"),
@@ -78,4 +85,5 @@ def test_what_the_platform_says(
     one = found(image, labels) if image else None
     said = driver.problem(one, OWN, manage, accept)
     assert said == "" if not message else message in said
+    assert "to use it" not in said or image == "a/nfsplugin:v4.13.4"
     assert not said or said.startswith("csi_driver_nfs_manage: ")

@@ -102,6 +102,18 @@ def test_two_clusters_with_one_folder_are_refused(folder: str) -> None:
         dropin.check_overlaps(mine("/bitnami/c/minio", "c" if folder == "." else folder), [theirs])
 
 
+def test_an_export_in_the_folder_of_another_name_is_refused() -> None:
+    with pytest.raises(RefusedError, match=r"^exports\[0\]\.path: '/bitnami/c/minio' of 'prod01' lies in '/bitnami/c'"):
+        dropin.check_overlaps(mine("/bitnami/c/minio"), [other("/bitnami/c/redis", folder="c")])
+
+
+def test_an_export_of_another_name_in_the_own_folder_is_refused() -> None:
+    with pytest.raises(
+        RefusedError, match=r"^folder: '/bitnami/c/redis' of 'prod02' .* lies in '/bitnami/c', the folder"
+    ):
+        dropin.check_overlaps(mine("/bitnami/c/minio", "c"), [other("/bitnami/c/redis")])
+
+
 def test_folders_side_by_side_are_fine() -> None:
     dropin.check_overlaps(mine("/bitnami/c1/minio", "c1"), [other("/bitnami/c12/minio", folder="c12")])
 

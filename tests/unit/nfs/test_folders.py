@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import stat
 import subprocess
@@ -43,18 +44,25 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def take_back(undo: list[folders.Undo]) -> None:
+    """The newest first."""
+    for step in reversed(undo):
+        step()
+
+
 def test_a_folder_is_made_read_and_undone(root: Path, fd: int) -> None:
     assert folders.read_folder(fd, folder("a")) is None
-    undo = folders.ensure(fd, folder("a", 0o2750))
+    undo: list[folders.Undo] = []
+    folders.ensure(fd, folder("a", 0o2750), undo)
     assert folders.read_folder(fd, folder("a")) == folder("a", 0o2750)
-    undo()
+    take_back(undo)
     assert list(root.iterdir()) == []
 
 
 def test_the_umask_does_not_count(root: Path, fd: int) -> None:
     before = os.umask(0o077)
     try:
-        folders.ensure(fd, folder("a", 0o777))
+        folders.ensure(fd, folder("a", 0o777), [])
     finally:
         os.umask(before)
     assert mode_of(root / "a") == 0o777
@@ -63,9 +71,10 @@ def test_the_umask_does_not_count(root: Path, fd: int) -> None:
 def test_a_changed_mode_is_undone(root: Path, fd: int) -> None:
     (root / "a").mkdir(mode=0o700)
     (root / "a" / "data").write_text("kept")
-    undo = folders.ensure(fd, folder("a", 0o755))
+    undo: list[folders.Undo] = []
+    folders.ensure(fd, folder("a", 0o755), undo)
     assert mode_of(root / "a") == 0o755
-    undo()
+    take_back(undo)
     assert mode_of(root / "a") == 0o700
     assert (root / "a" / "data").read_text() == "kept"
 
@@ -73,15 +82,16 @@ def test_a_changed_mode_is_undone(root: Path, fd: int) -> None:
 @needs_root
 def test_owners_are_set_and_undone_but_never_below(root: Path, fd: int) -> None:
     (root / "a" / "b").mkdir(parents=True)
-    undo = folders.ensure(fd, folder("a", uid=1000, gid=100))
+    undo: list[folders.Undo] = []
+    folders.ensure(fd, folder("a", uid=1000, gid=100), undo)
     assert ((root / "a").stat().st_uid, (root / "a").stat().st_gid) == (1000, 100)
     assert (root / "a" / "b").stat().st_uid == 0
-    undo()
+    take_back(undo)
     assert (root / "a").stat().st_uid == 0
 
 
 @pytest.mark.parametrize("path", ["link", "link/x", "file", "file/x"])
-@pytest.mark.parametrize("act", [folders.read_folder, folders.ensure])
+@pytest.mark.parametrize("act", [folders.read_folder, functools.partial(folders.ensure, undo=[])])
 def test_a_link_or_file_in_the_way_is_refused(root: Path, fd: int, path: str, act: t.Callable[..., t.Any]) -> None:
     outside = root.parent / "outside"
     outside.mkdir()

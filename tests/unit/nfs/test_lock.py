@@ -46,6 +46,27 @@ def test_a_second_run_gives_up_in_time(path: Path, holder: int, check: bool) -> 
         pytest.fail("two runs had the lock")
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_second_run_that_waits_for_nobody_gives_up_at_once(path: Path, holder: int, check: bool) -> None:
+    assert holder
+    with (
+        pytest.raises(RefusedError, match=r"^lock_timeout: another run holds .*lock; wait"),
+        locked(str(path), 0, check),
+    ):
+        pytest.fail("two runs had the lock")
+
+
+def test_nobody_to_wait_for(path: Path) -> None:
+    with locked(str(path), 0, check=False):
+        assert path.exists()
+
+
+def test_a_negative_time_is_refused(path: Path) -> None:
+    with pytest.raises(RefusedError, match=r"^lock_timeout: -1 is negative"), locked(str(path), -1, check=False):
+        pytest.fail("it was accepted")
+    assert not path.exists()
+
+
 def test_a_second_run_waits(path: Path, holder: int) -> None:
     release = threading.Timer(0.2, os.write, (holder, b"x"))
     release.start()

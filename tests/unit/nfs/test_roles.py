@@ -198,3 +198,25 @@ def test_without_the_resizer_its_rights_are_gone_too() -> None:
 def test_every_variable_is_in_the_argument_specs(role: str) -> None:
     specs = yaml.safe_load((rendering.ROLES / role / "meta/argument_specs.yml").read_text())
     assert set(specs["argument_specs"]["main"]["options"]) == set(rendering.role_file(role, "defaults"))
+
+
+INSTALLED = ["cluster-base", "storage", "postgresql"]
+
+
+@pytest.mark.parametrize(
+    ("run", "sets", "tags", "runs"),
+    [
+        ("auto", [], ["all"], True),
+        ("auto", INSTALLED[:2], ["all"], True),
+        ("auto", INSTALLED, ["all"], False),
+        ("auto", INSTALLED, ["preflight"], True),
+        ("always", INSTALLED, ["all"], True),
+        ("never", [], ["all"], False),
+        ("never", [], ["preflight"], False),
+    ],
+)
+def test_when_the_check_of_the_volumes_runs(run: str, sets: list[str], tags: list[str], runs: bool) -> None:
+    condition = tasks("nfs_check", "main")["Check the volumes of all components"]["when"][0]
+    found = {"sets": [{"name": name} for name in sets]}
+    engine = rendering.templar("nfs_check", nfs_check_run=run, ansible_run_tags=tags, __nfs_check_sets=found)
+    assert engine.template(trust_as_template("{{ " + condition + " }}")) is runs

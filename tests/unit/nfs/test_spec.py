@@ -85,6 +85,11 @@ def test_options_and_types_agree_where_they_meet() -> None:
         ({"path": ""}, r"exports\[0\]\.path: the path is empty"),
         ({"owner": "nobody-here"}, r"exports\[0\]\.owner: 'nobody-here' is neither a number nor a user"),
         ({"group": "-5"}, r"exports\[0\]\.group: '-5' is neither a number nor a group"),
+        ({"owner": "²"}, r"exports\[0\]\.owner: '²' is neither a number nor a user"),
+        ({"options": ["anonuid=²"]}, r"exports\[0\]\.options: 'anonuid=²' is not an option"),
+        ({"options": ["fsid=\u0661"]}, r"exports\[0\]\.options: 'fsid=.' is not an option"),
+        ({"options": ["mp=/a#b"]}, r"exports\[0\]\.options: 'mp=/a#b' is not an option"),
+        ({"quota": "\u0662Gi"}, r"exports\[0\]\.quota: "),
         ({"owner": "4294967295"}, r"exports\[0\]\.owner: .* too large"),
         ({"anonuid": -2}, r"exports\[0\]\.anonuid: -2 is not an id"),
         ({"mode": "rwx"}, r"exports\[0\]\.mode: "),
@@ -162,3 +167,9 @@ def test_the_mount_point_becomes_an_option_unless_one_is_given() -> None:
     plain, own = spec.on_mountpoint(wanted(item(), item(path="d", options=["mp=/x"])), "/bitnami/").exports
     assert plain.rules.others == ("mountpoint=/bitnami",)
     assert own.rules.others == ("mp=/x",)
+
+
+@pytest.mark.parametrize("point", ["/with space", "/a,b", "/a#b", '/a"b', "/a(b)"])
+def test_a_mount_point_that_no_option_can_hold_is_refused(point: str) -> None:
+    with pytest.raises(RefusedError, match=r"^mountpoint: .* holds a blank, comma"):
+        spec.on_mountpoint(wanted(item()), point)

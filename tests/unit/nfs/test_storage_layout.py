@@ -76,7 +76,7 @@ def test_a_wrong_value_names_its_variable(changes: dict[str, t.Any], message: st
         layout(**changes)
 
 
-@pytest.mark.parametrize("root", ["/bitnami", "/bitnami/", "/srv/nfs"])
+@pytest.mark.parametrize("root", ["/bitnami", "/bitnami/", "/srv/nfs", "/srv//nfs"])
 def test_the_exports_are_what_the_module_takes(root: str) -> None:
     exports = storage_layout.nfs_exports(layout(root=root), root, ["10.0.0.0/24"], secure=False)
     assert [one["path"] for one in exports] == [
@@ -92,6 +92,17 @@ def test_the_exports_are_what_the_module_takes(root: str) -> None:
     assert (postgresql.rules.squash, postgresql.rules.anonuid, postgresql.rules.anongid) == ("all", 999, 999)
     assert (postgresql.rules.secure, postgresql.quota) == (False, 20 << 30)
     assert found.folders[0] == spec.Folder("deploy-Mlops-prod01", 0, 0, 0o711)
+
+
+@pytest.mark.parametrize("given", ["/srv/nfs", "/bit", "/bitnami/deploy-Mlops-prod01/minio"])
+def test_a_root_that_does_not_hold_the_folders_is_refused(given: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=rf"^nfs_exports_root: '/bitnami/.* does not lie below '{given}'"):
+        storage_layout.nfs_exports(layout(), given, ["h"])
+
+
+def test_a_root_that_is_no_path_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^nfs_exports_root: 'bitnami' is not absolute"):
+        storage_layout.nfs_exports(layout(), "bitnami", ["h"])
 
 
 def test_no_quota_when_none_is_wanted() -> None:

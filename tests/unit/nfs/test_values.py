@@ -103,8 +103,15 @@ def test_client_with_host_bits_names_both_remedies() -> None:
         values.client("10.0.0.9/24", "clients")
 
 
-@pytest.mark.parametrize("given", ["*", "0.0.0.0/0", "::/0"])
+@pytest.mark.parametrize(
+    "given", ["*", "**", "*.*", "?*", "0.0.0.0/0", "::/0", "::ffff:0:0/96", "::ffff:0.0.0.0/96", "::/80"]
+)
 def test_everyone_only_in_as_many_words(given: str) -> None:
     with pytest.raises(RefusedError, match="allow_everyone"):
         values.client(given, "clients")
-    assert values.client(given, "clients", everyone=True) == given
+    assert values.client(given, "clients", everyone=True)
+
+
+@pytest.mark.parametrize("given", ["*.example.com", "::ffff:10.0.0.0/104", "::1", "0.0.0.0/1", "n?"])
+def test_some_are_not_everyone(given: str) -> None:
+    assert values.client(given, "clients")
