@@ -69,6 +69,22 @@ def container_security(read_only: bool = True) -> Object:
     }
 
 
+def container_environment(
+    values: t.Mapping[str, t.Any], secrets: t.Mapping[str, t.Sequence[str]] | None = None
+) -> list[Object]:
+    """The environment of a container: plain values as text, and the name and key of a Secret where one gives the value."""
+    references = [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+        for name, (secret, key) in (secrets or {}).items()
+    ]
+    plain = [{"name": name, "value": _text(value)} for name, value in values.items() if name not in (secrets or {})]
+    return plain + references
+
+
+def _text(value: t.Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def named(names: t.Sequence[str]) -> list[dict[str, str]]:
     """A list of names as a list of references, such as imagePullSecrets takes it."""
     return [{"name": name} for name in names]
@@ -105,6 +121,7 @@ class FilterModule:
             "pod_metadata": pod_metadata,
             "pod_security": pod_security,
             "container_security": container_security,
+            "container_environment": container_environment,
             "named": named,
             "restricted_namespace": restricted_namespace,
             "disruption_budget": disruption_budget,

@@ -67,6 +67,9 @@ def _outer_service(component: str, settings: Settings, service: str, ports: Sett
         "selector": ports["pods"],
         "ports": [entry],
     }
+    if settings.get("from"):
+        # Otherwise the node stands in for the client, and a NetworkPolicy sees the node's address.
+        spec["externalTrafficPolicy"] = "Local"
     if not node_port and settings.get("class"):
         spec["loadBalancerClass"] = settings["class"]
     if not node_port and settings.get("from"):

@@ -13,6 +13,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.platform.plugins.filter.secrets import derived_secret
 
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,56}[a-z0-9])?")
+# Secrets of users are derived with their names, and the administrator's with this one.
+ROOT = "root"
 Row = t.Mapping[str, t.Any]
 
 
@@ -29,6 +31,7 @@ def _application(row: Row, master_key: str, cluster: str, server: Row, variable:
     field = f"{variable}, {name}"
     if not DNS_NAME.fullmatch(name):
         raise AnsibleFilterError(f"{field}: the Secret is named after it; write at most 58 of a-z, 0-9 and '-'")
+    _refuse_root(row, name, field)
     secret = derived_secret(
         master_key, cluster, "minio", name, row.get("generation") or 1, row.get("secret_key"), variable=field
     )
@@ -42,6 +45,11 @@ def _application(row: Row, master_key: str, cluster: str, server: Row, variable:
     }
 
 
+def _refuse_root(row: Row, name: str, field: str) -> None:
+    if name == ROOT and row.get("state", "present") == "present":
+        raise AnsibleFilterError(f"{field}: a user of this name would get the administrator's secret; choose another")
+
+
 def minio_users(users: t.Sequence[Row], master_key: str, cluster: str) -> list[dict[str, t.Any]]:
     """The entries of the module minio_user, each with the given or the derived secret."""
     return [_user(row, master_key, cluster) for row in users]
@@ -50,6 +58,7 @@ def minio_users(users: t.Sequence[Row], master_key: str, cluster: str) -> list[d
 def _user(row: Row, master_key: str, cluster: str) -> dict[str, t.Any]:
     name, given = row["access_key"], row.get("secret_key")
     field = f"minio_users, {name}"
+    _refuse_root(row, name, field)
     secret = derived_secret(master_key, cluster, "minio", name, row.get("generation") or 1, given, variable=field)
     return {
         **{key: value for key, value in row.items() if key != "generation" and value is not None},

@@ -74,20 +74,6 @@ def mlflow_auth_config(url: str, administrator: str, permission: str, cache_seco
     return "[mlflow]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
 
 
-def mlflow_environment(values: Row, secrets: t.Mapping[str, t.Sequence[str]]) -> list[dict[str, t.Any]]:
-    """The environment of the container: plain values, and names and keys of Secrets."""
-    plain = [{"name": name, "value": _text(value)} for name, value in values.items() if name not in secrets]
-    references = [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-        for name, (secret, key) in secrets.items()
-    ]
-    return plain + references
-
-
-def _text(value: t.Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def mlflow_users(
     users: t.Sequence[Row], master_key: str, cluster: str, uri: str, others: t.Sequence[str] = ()
 ) -> list[dict[str, t.Any]]:
@@ -143,7 +129,6 @@ class FilterModule:
         return {
             "mlflow_hosts": mlflow_hosts,
             "mlflow_auth_config": mlflow_auth_config,
-            "mlflow_environment": mlflow_environment,
             "mlflow_users": mlflow_users,
             "mlflow_store": mlflow_store,
         }

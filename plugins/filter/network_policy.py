@@ -13,6 +13,8 @@ from ansible_collections.mlops.platform.plugins.filter.component import USES, co
 
 Object = dict[str, t.Any]
 Settings = t.Mapping[str, t.Any]
+# Who may scrape where nobody is named: metrics are given without a password, and some on the port of the component itself.
+MONITORING: Object = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 # Policies see the port of the DNS pod, which differs between clusters; its own port 53 covers a DNS cache on the node.
 DNS_RULES: list[Object] = [
     {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
@@ -86,7 +88,7 @@ def _from_outside(settings: Settings, ports: t.Sequence[int]) -> list[Object]:
 def _from_metrics(settings: Settings, port: int | None) -> list[Object]:
     if not settings.get("enabled"):
         return []
-    return [{"from": settings.get("from") or [{"namespaceSelector": {}}], "ports": _ports([port] if port else [])}]
+    return [{"from": settings.get("from") or [MONITORING], "ports": _ports([port] if port else [])}]
 
 
 def _to_used(component: str, uses: t.Sequence[str], layout: t.Mapping[str, Settings]) -> list[Object]:

@@ -18,7 +18,10 @@ NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 # What the role sets itself, and what would make a confirmed row a lost one.
 OWN = ("config_file", "data_directory", "hba_file", "ident_file", "listen_addresses", "port", "unix_socket_directories")
 SAFE = ("fsync", "full_page_writes")
+# Secrets of owners are derived with their names, and the superuser's with this one.
+SUPERUSER = "superuser"
 Value = t.Union[str, int, float, bool, None]
+Row = t.Mapping[str, t.Any]
 
 
 def postgresql_conf(
@@ -63,25 +66,28 @@ def postgresql_url(
 
 
 def postgresql_applications(
-    databases: t.Sequence[t.Mapping[str, t.Any]], master_key: str, cluster: str, host: str, port: int
+    databases: t.Sequence[Row], master_key: str, cluster: str, host: str, port: int, variable: str = ""
 ) -> list[dict[str, t.Any]]:
     """The role's list of databases made complete: owner, password, and the Secret for the application."""
-    return [_application(row, master_key, cluster, {"host": host, "port": port}) for row in databases]
+    server = {"host": host, "port": port}
+    return [_application(row, master_key, cluster, server, variable or "postgresql_databases") for row in databases]
 
 
-def _application(
-    row: t.Mapping[str, t.Any], master_key: str, cluster: str, server: dict[str, t.Any]
-) -> dict[str, t.Any]:
+def _application(row: Row, master_key: str, cluster: str, server: dict[str, t.Any], variable: str) -> dict[str, t.Any]:
     name, owner = row["name"], row.get("owner") or row["name"]
     secret = row.get("secret") or f"postgresql-{owner.replace('_', '-')}"
-    field = f"postgresql_databases, {name}"
+    field = f"{variable}, {name}"
+    present = row.get("state", "present") == "present"
+    if owner == SUPERUSER and present:
+        raise AnsibleFilterError(
+            f"{field}: the owner '{owner}' would get the superuser's password; choose another name"
+        )
     if not DNS_NAME.fullmatch(secret):
         raise AnsibleFilterError(f"{field}: no Secret can be named '{secret}'; give one with secret")
     password = derived_secret(
         master_key, cluster, "postgresql", owner, row.get("generation") or 1, row.get("password"), variable=field
     )
     url = postgresql_url(owner, password, database=name, **server)
-    present = row.get("state", "present") == "present"
     plain = {key: value for key, value in row.items() if key not in ("secret", "generation") and value is not None}
     return {
         "database": {**plain, "owner": owner, "password": password},

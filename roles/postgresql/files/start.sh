@@ -31,6 +31,10 @@ check_owner() {
     rm -f "$probe"
     [ "$owner" = "$(id -u)" ] || fail "files on the volume belong to uid $owner, this server runs as uid $(id -u); nothing was changed." \
         "Make the export's owner and anonuid, and postgresql_uid, the same"
+    [ -e "$PGDATA" ] || return 0
+    owner=$(stat -c %u "$PGDATA")
+    [ "$owner" = "$(id -u)" ] || fail "the data folder $PGDATA belongs to uid $owner, this server runs as uid $(id -u); nothing was changed." \
+        "Give it and all in it to uid $(id -u) on the storage server (chown -R), or make postgresql_uid $owner"
 }
 
 check_version() {
@@ -67,18 +71,23 @@ watch_certificate() {
     done
 }
 
-# The superuser's password comes from its Secret at each start, over the local socket. It is logged by nobody.
+# The superuser's password comes from its Secret, over the local socket. It is logged by nobody.
 set_password() {
     options="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
-    until pg_isready --quiet; do sleep 0.5; done
     # The text in back quotes is run by psql.
     # shellcheck disable=SC2016
-    if printf '%s\n' '\set password `cat "$POSTGRESQL_PASSWORD_FILE"`' "ALTER ROLE postgres WITH PASSWORD :'password';" |
-        PGOPTIONS=$options psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 postgres; then
-        touch "$ready"
-    else
-        say "the superuser's password could not be set"
-    fi
+    printf '%s\n' '\set password `cat "$POSTGRESQL_PASSWORD_FILE"`' "ALTER ROLE postgres WITH PASSWORD :'password';" |
+        PGOPTIONS=$options psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 postgres
+}
+
+# The server is ready when it has the password. A full volume or all connections in use stand in the way for a while only.
+make_ready() {
+    until pg_isready --quiet; do sleep 0.5; done
+    until set_password; do
+        say "the superuser's password could not be set, so the server is not ready yet; trying again"
+        sleep "${POSTGRESQL_RETRY_SECONDS:-5}"
+    done
+    touch "$ready"
 }
 
 rm -f "$ready"
@@ -97,5 +106,5 @@ if [ -n "${POSTGRESQL_TLS:-}" ]; then
     (watch_certificate &)
 fi
 # Twice forked: the server takes every child of its own for one of its processes.
-(set_password &)
+(make_ready &)
 exec postgres -D "$PGDATA" -c config_file="$POSTGRESQL_CONFIG/postgresql.conf"

@@ -104,6 +104,18 @@ def test_an_application_gets_a_secret_that_opens_its_own_bucket() -> None:
     assert first != data["secret_key"]
 
 
+def test_nobody_gets_the_administrators_secret() -> None:
+    with pytest.raises(AnsibleError, match="minio_users, root: a user of this name would get the administrator's"):
+        value("__minio_users", minio_users=[{"access_key": "root"}])
+    removed = value("__minio_users", minio_users=[{"access_key": "root", "state": "absent"}])
+    assert removed[0]["state"] == "absent"
+
+
+def test_settings_reach_the_server_as_texts() -> None:
+    found = environment(minio_environment={"MINIO_ILM_TRANSITION_WORKERS": 5, "MINIO_COMPRESSION_ENABLE": True})
+    assert (found["MINIO_ILM_TRANSITION_WORKERS"], found["MINIO_COMPRESSION_ENABLE"]) == ("5", "true")
+
+
 def test_an_absent_application_has_no_secret() -> None:
     variables = {"minio_applications": [{"name": "shop", "state": "absent"}], "minio_code_bucket": ""}
     assert [item["metadata"]["name"] for item in objects("minio", **variables) if item["kind"] == "Secret"] == ["minio"]
@@ -137,6 +149,7 @@ def test_with_an_external_store_there_is_no_server() -> None:
         ({"minio_root_password": "short"}, "minio_root_password: it is shorter than 12"),
         ({"minio_applications": [{"name": "Shop"}]}, "minio_applications, Shop: the Secret is named after it"),
         ({"minio_applications": [{"name": "shop", "secret_key": "short"}]}, "minio_applications, shop: it is shorter"),
+        ({"minio_applications": [{"name": "root"}]}, "minio_applications, root: a user of this name would get"),
         ({"minio_exposure": {"type": "ingress"}}, "minio_exposure.host: '' is not a DNS name"),
         ({"minio_lease_seconds": 3}, "lease_seconds: 3 is too short"),
     ],

@@ -213,6 +213,7 @@ def test_settings_of_the_user_go_over_the_usual_and_under_the_own() -> None:
         ({"mlflow_exposure": {"type": "ingress"}}, "mlflow_exposure.host: '' is not a DNS name"),
         ({"mlflow_exposure": {"type": "node_port"}, "cluster_node_networks": ["10.0.0.1/8"]}, "cluster_node_networks"),
         ({"mlflow_s3_secret": "short"}, "mlflow_s3_secret, mlflow: it is shorter"),
+        ({"mlflow_database_user": "superuser"}, "mlflow_database_*, mlflow: the owner 'superuser' would get"),
     ],
 )
 def test_a_wrong_value_is_named(variables: Found, message: str) -> None:

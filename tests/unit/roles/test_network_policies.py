@@ -79,6 +79,32 @@ def test_an_exposure_lets_its_networks_in(role: str, networks: list[str]) -> Non
 
 
 @pytest.mark.parametrize("role", PRESENT)
+@pytest.mark.parametrize("kind", ["node_port", "load_balancer"])
+def test_the_policy_sees_the_client_where_networks_are_named(role: str, kind: str) -> None:
+    def traffic(networks: list[str]) -> str | None:
+        found = objects(role, **{f"{role}_exposure": {"type": kind, "from": networks}})
+        (outer,) = [item for item in found if item["metadata"]["name"].endswith("-external")]
+        policy: str | None = outer["spec"].get("externalTrafficPolicy")
+        return policy
+
+    assert traffic(["203.0.113.0/24"]) == "Local"
+    assert traffic([]) is None
+
+
+@pytest.mark.parametrize(("role", "port"), [("minio", 9000), ("mlflow", 8080)])
+def test_metrics_open_no_door_to_every_namespace(role: str, port: int) -> None:
+    found = objects(role, **{f"{role}_metrics": {"enabled": True}})
+    server = pods(found)[0]
+    assert reaches(policies(found), Peer(namespace="monitoring"), server, port)
+    for other in (Peer(namespace="elsewhere"), STRANGER, OUTSIDE):
+        assert not reaches(policies(found), other, server, port)
+    peer = {"namespaceSelector": {"matchLabels": {"team": "watch"}}}
+    named = policies(objects(role, **{f"{role}_metrics": {"enabled": True, "from": [peer]}}))
+    assert reaches(named, Peer(namespace="x", namespace_labels={"team": "watch"}), server, port)
+    assert not reaches(named, Peer(namespace="monitoring"), server, port)
+
+
+@pytest.mark.parametrize("role", PRESENT)
 def test_more_peers_are_let_in_by_the_users_list(role: str) -> None:
     peer = {"namespaceSelector": {"matchLabels": {"team": "blue"}}}
     found = objects(role, **{f"{role}_network_policy": {"from": [peer]}})

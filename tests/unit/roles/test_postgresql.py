@@ -103,6 +103,11 @@ def test_settings_go_over_the_roles_own_and_null_leaves_one_out() -> None:
         ({"platform_master_key": ""}, "platform_master_key: it is empty"),
         ({"platform_master_key": "short"}, "platform_master_key: it has 5 characters"),
         ({"postgresql_databases": [{"name": "Ünï"}]}, "no Secret can be named"),
+        ({"postgresql_databases": [{"name": "superuser"}]}, "would get the superuser's password"),
+        (
+            {"postgresql_databases": [{"name": "a", "owner": "superuser"}]},
+            "postgresql_databases, a: the owner 'superuser'",
+        ),
         ({"postgresql_tls": {"secret": "a", "issuer": "b"}}, "exclude each other"),
     ],
 )
