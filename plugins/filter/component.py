@@ -72,7 +72,7 @@ def container_security(read_only: bool = True) -> Object:
 def container_environment(
     values: t.Mapping[str, t.Any], secrets: t.Mapping[str, t.Sequence[str]] | None = None
 ) -> list[Object]:
-    """The environment of a container: plain values as text, and the name and key of a Secret where one gives the value."""
+    """The environment of a container: plain values as texts; of those that a Secret gives, its name and key."""
     references = [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
         for name, (secret, key) in (secrets or {}).items()

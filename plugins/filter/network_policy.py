@@ -13,7 +13,7 @@ from ansible_collections.mlops.platform.plugins.filter.component import USES, co
 
 Object = dict[str, t.Any]
 Settings = t.Mapping[str, t.Any]
-# Who may scrape where nobody is named: metrics are given without a password, and some on the port of the component itself.
+# Who may scrape where nobody is named: no password protects metrics, and some are on the component's own port.
 MONITORING: Object = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 # Policies see the port of the DNS pod, which differs between clusters; its own port 53 covers a DNS cache on the node.
 DNS_RULES: list[Object] = [

@@ -26,6 +26,12 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 REFUSED = 3
 # One migration at a time, whoever starts it.
 LOCK = "SELECT pg_advisory_lock(hashtext('mlops.platform/mlflow'))"
+# For connections of this script: seconds until PostgreSQL answers, and how long another session may hold a lock.
+SESSION = {"connect_timeout": 10, "options": "-c lock_timeout=5min"}
+# Seconds that the API server has for an answer; a watch ends long before.
+ANSWER = 60.0
+# A pod that is over uses no database, but stays listed: one that was evicted for ever.
+RUNNING = "status.phase!=Failed,status.phase!=Succeeded"
 
 
 class Refused(Exception):  # noqa: N818 - it is no error of the program
@@ -76,7 +82,7 @@ def read(name: str, url: str, migrations: str, table: str) -> Schema:
     if package is None or package.origin is None:
         raise Refused("this image has no MLflow; correct mlflow_image")
     scripts = ScriptDirectory(str(Path(package.origin).parent / migrations))
-    engine = sqlalchemy.create_engine(url)
+    engine = sqlalchemy.create_engine(url, connect_args=SESSION)
     with engine.connect() as connection:
         has_table = sqlalchemy.inspect(connection).has_table(table)
         found = connection.scalar(sqlalchemy.text(f"SELECT version_num FROM {table}")) if has_table else None  # noqa: S608
@@ -129,7 +135,7 @@ class Cluster:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.server + path, data, headers, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, context=self.context) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=ANSWER, context=self.context) as response:  # noqa: S310
                 return json.loads(response.readline() or "{}")
         except urllib.error.HTTPError as error:
             if error.code == 404:
@@ -140,7 +146,7 @@ class Cluster:
         """Scale the servers to nothing, and wait until the last one has ended."""
         if self.request("PATCH", f"{self.deployment}/scale", {"spec": {"replicas": 0}}):
             say("the servers are stopped for the time of the migration")
-        query = f"{self.pods}?labelSelector={urllib.parse.quote(selector, safe='')}"
+        query = f"{self.pods}?{urllib.parse.urlencode({'labelSelector': selector, 'fieldSelector': RUNNING})}"
         while (pods := self.request("GET", query))["items"]:
             # It answers with the first change, or after a while.
             version = pods["metadata"]["resourceVersion"]
@@ -167,7 +173,7 @@ def migrate() -> None:
     """Migrate both databases under a lock: another Job may have been faster."""
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"])
+    engine = sqlalchemy.create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"], connect_args=SESSION)
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text(LOCK))
         for schema in old(read_all()):

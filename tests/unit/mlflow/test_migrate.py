@@ -29,8 +29,9 @@ PODS = "/api/v1/namespaces/ns/pods"
 class Api(http.server.ThreadingHTTPServer):
     """Pods that end one after the other, each seen by a watch, and what goes wrong on the way."""
 
-    def __init__(self, pods: int, deployment: bool = True, faults: t.Sequence[int] = ()) -> None:
+    def __init__(self, pods: int, deployment: bool = True, faults: t.Sequence[int] = (), evicted: int = 0) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
+        self.evicted = evicted
         self.pods, self.deployment, self.faults = pods, deployment, list(faults)
         self.requests: list[tuple[str, str, t.Any]] = []
 
@@ -47,7 +48,8 @@ class Api(http.server.ThreadingHTTPServer):
             assert int(query["timeoutSeconds"][0]) > 0, "a change that the watch misses is seen after a while"
             self.pods -= 1
             return 200, {"type": "DELETED"}
-        return 200, {"metadata": {"resourceVersion": str(self.pods)}, "items": [{}] * self.pods}
+        over = self.evicted if "status.phase!=Failed" not in query.get("fieldSelector", [""])[0].split(",") else 0
+        return 200, {"metadata": {"resourceVersion": str(self.pods)}, "items": [{}] * (self.pods + over)}
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -140,6 +142,29 @@ def test_servers_of_a_deployment_that_is_gone_are_awaited_too(drain: t.Callable[
     api = Api(pods=1, deployment=False)
     drain(api)
     assert api.pods == 0
+
+
+def test_a_pod_that_was_evicted_and_stays_listed_is_not_awaited(drain: t.Callable[[Api], None]) -> None:
+    api = Api(pods=1, evicted=2)
+    drain(api)
+    assert api.pods == 0
+
+
+def test_an_api_server_that_never_answers_ends_the_job(
+    drain: t.Callable[[Api], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    class Silent(Api):
+        def answer(self, method: str, path: str, query: t.Mapping[str, list[str]]) -> tuple[int, t.Any]:
+            if "watch" in query:
+                ended.wait(60)
+            return super().answer(method, path, query)
+
+    monkeypatch.setattr(migrate, "ANSWER", 0.2)
+    with pytest.raises(TimeoutError):
+        drain(Silent(pods=1))
+    ended.set()
 
 
 @pytest.mark.parametrize("status", [403, 409, 500, 503])

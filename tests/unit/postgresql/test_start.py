@@ -50,8 +50,8 @@ def test_a_password_that_cannot_be_set_is_tried_again_until_the_server_is_ready(
     # The first two attempts fail, as on a full volume; the server ends when it is ready.
     program(tmp_path, "psql", f"cat >/dev/null; echo >>{tmp_path}/tries; [ $(wc -l <{tmp_path}/tries) -gt 2 ]")
     ready = tmp_path / "run" / "ready"
-    server = f'case "$1" in --version) echo "postgres (PostgreSQL) 17.6";; *) until test -e {ready}; do sleep 0.01; done;; esac'
-    program(tmp_path, "postgres", server)
+    run = f"until test -e {ready}; do sleep 0.01; done"
+    program(tmp_path, "postgres", f'case "$1" in --version) echo "postgres (PostgreSQL) 17.6";; *) {run};; esac')
     done = start(environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the superuser's password could not be set, so the server is not ready yet") == 2

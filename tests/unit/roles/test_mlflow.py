@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
-from rendering import objects, one, script, templar
+from rendering import objects, objects_of, one, script, templar
 
 Found = dict[str, t.Any]
 
@@ -192,6 +192,11 @@ def test_an_external_store_replaces_minio() -> None:
     assert {"ports": [{"port": 8443, "protocol": "TCP"}]} in egress
     with pytest.raises(AnsibleError, match="object_store_secret_key: it is empty"):
         objects("mlflow", **{**variables, "object_store_secret_key": ""})
+
+
+def test_a_migration_ends_at_some_time() -> None:
+    found = objects_of("mlflow", "__mlflow_database_objects", "database", mlflow_migration_timeout=60)
+    assert one(found, "Job")["spec"]["activeDeadlineSeconds"] == 60
 
 
 def test_settings_of_the_user_go_over_the_usual_and_under_the_own() -> None:

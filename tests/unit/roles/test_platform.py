@@ -1,0 +1,43 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook of the components: what runs with which tags."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from rendering import ROOT
+
+PLAYBOOK = ROOT / "playbooks" / "platform.yml"
+
+
+def tasks_only(folder: Path) -> Path:
+    """The playbook without its roles, and with a word in place of the one task that reaches into a cluster."""
+    (play,) = yaml.safe_load(PLAYBOOK.read_text())
+    *others, last = play["tasks"]
+    assert last["ansible.builtin.include_role"]["tasks_from"] == "retire"
+    told = {"ansible.builtin.debug": {"msg": "retired"}, "when": last["when"], "tags": last["tags"]}
+    path = folder / "play.yml"
+    path.write_text(yaml.safe_dump([{**play, "roles": [], "tasks": [*others, told]}]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tags", "ended"), [([], True), (["redis"], False), (["ray_service"], False), (["redis", "ray_service"], True)]
+)
+def test_an_old_password_of_redis_ends_only_where_ray_has_the_new_one(
+    tmp_path: Path, tags: list[str], ended: bool
+) -> None:
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "one,", "-c", "local"]
+    chosen = ["--tags", ",".join(tags)] if tags else []
+    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+    done = subprocess.run(
+        [*command, *chosen, str(tasks_only(tmp_path))], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (json.dumps("retired") in done.stdout) is ended
