@@ -12,10 +12,10 @@ from ansible.errors import AnsibleError
 from ..module_utils._kube import options
 from ..module_utils._kube.documents import Document
 from ..module_utils._kube.engine import Engine
-from ..module_utils._kube.errors import KubeError
+from ..module_utils._kube.errors import Faults, KubeError
 from ..module_utils._kube.mask import Mask
 from ..plugin_utils._kube_action import KubeAction, Result
-from ..plugin_utils._kube_sources import Renderer, from_definitions, from_manifests
+from ..plugin_utils._kube_sources import Renderer, collected, from_definitions, from_manifests
 
 MANIFEST = {"path": {"type": "str"}, "url": {"type": "str"}, "sha256": {"type": "str"}}
 NOT_OWNED = {
@@ -87,9 +87,15 @@ class ActionModule(KubeAction):
 
     def documents(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> list[Document]:
         """All objects of the set, in the order of their sources."""
-        found = from_manifests(args.get("manifests"), self.manifest)
-        found += from_definitions(args.get("definitions"))
-        return found + Renderer(self, task_vars).documents(args.get("templates"))
+        sources: list[t.Callable[[], list[Document]]] = [
+            lambda: from_manifests(args.get("manifests"), self.manifest),
+            lambda: from_definitions(args.get("definitions")),
+            lambda: Renderer(self, task_vars).documents(args.get("templates")),
+        ]
+        faults = Faults()
+        found = collected(sources, lambda source: source(), faults)
+        faults.refuse()
+        return found
 
     def manifest(self, name: str) -> str:
         """The path of a manifest."""

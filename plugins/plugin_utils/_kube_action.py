@@ -76,9 +76,12 @@ class ClusterModule(ActionBase):
         """Run the module."""
         result: Result = super().run(tmp, task_vars)
         given = {name: value for name, value in self._task.args.items() if name in (*VARIABLES, "allow_any_server")}
-        found = merged(given, host_variables(self, task_vars or {}), os.environ)
-        args = {**self._task.args, **{name: value for name, value in found.items() if value is not None}}
-        result.update(run_module(self.MODULE, untagged(args), self._task.check_mode))
+        try:
+            found = merged(given, host_variables(self, task_vars or {}), os.environ)
+            args = untagged({**self._task.args, **{name: value for name, value in found.items() if value is not None}})
+        except KubeError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        result.update(run_module(self.MODULE, args, self._task.check_mode))
         return result
 
 

@@ -21,9 +21,11 @@ from ansible.module_utils.urls import open_url
 from ansible.template import trust_as_template
 
 from ..module_utils._kube.documents import Document, opened, parse
-from ..module_utils._kube.errors import KubeError
+from ..module_utils._kube.errors import Faults, KubeError
 from ._kube_action import untagged
 
+Item = t.TypeVar("Item")
+Result = t.TypeVar("Result")
 ROLE_TEMPLATES = "templates/kube/*.yml.j2"
 MANIFESTS = (".yml", ".yaml", ".json")
 FORMAT = "1"  # of the cache; a new one makes old files unused
@@ -39,8 +41,11 @@ class Renderer:
 
     def documents(self, names: t.Sequence[str] | None) -> list[Document]:
         """The objects of the named templates, or of all of the role's."""
-        found = [path for name in names for path in self.located(name)] if names is not None else self.of_role()
-        return [document for path in found for document in self.rendered(path)]
+        faults = Faults()
+        paths = collected(names, self.located, faults) if names is not None else self.of_role()
+        found = collected(paths, self.rendered, faults)
+        faults.refuse()
+        return found
 
     def of_role(self) -> list[str]:
         """The role's templates, in name order."""
@@ -81,6 +86,15 @@ class Renderer:
 OVERRIDES = {"trim_blocks": True, "lstrip_blocks": False}
 
 
+def collected(items: t.Iterable[Item], function: t.Callable[[Item], list[Result]], faults: Faults) -> list[Result]:
+    """The results for all items together; what is wrong with some is noted."""
+    found: list[Result] = []
+    for item in items:
+        with faults.noted():
+            found += function(item)
+    return found
+
+
 def plain(text: str) -> str:
     """The text without Ansible's tags, which a parser need not know."""
     return str.__str__(text)
@@ -88,27 +102,47 @@ def plain(text: str) -> str:
 
 def from_definitions(items: t.Sequence[t.Any] | None) -> list[Document]:
     """The objects that were given as dictionaries or as text."""
-    found = []
-    for number, item in enumerate(items or [], 1):
-        source = f"definitions, item {number}"
-        found += parse(item, source) if isinstance(item, str) else opened(item, source)
+    faults = Faults()
+    found = collected(enumerate(items or [], 1), definition, faults)
+    faults.refuse()
     return found
+
+
+def definition(numbered: tuple[int, t.Any]) -> list[Document]:
+    """The objects of one definition, which has a number."""
+    number, item = numbered
+    source = f"definitions, item {number}"
+    return parse(item, source) if isinstance(item, str) else opened(item, source)
 
 
 def from_manifests(items: t.Sequence[t.Mapping[str, t.Any]] | None, find: t.Callable[[str], str]) -> list[Document]:
     """The objects of files and URLs."""
-    found = []
-    for item in items or []:
-        if bool(item.get("path")) == bool(item.get("url")):
-            raise KubeError("manifests: each entry has either path or url")
-        if item.get("url"):
-            found += parsed(downloaded(item["url"], item.get("sha256")), item["url"])
-            continue
-        for path in files(find(item["path"])):
-            data = Path(path).read_bytes()
-            check_sum(data, item.get("sha256"), path)
-            found += parsed(data, path)
+    faults = Faults()
+    found = collected(items or [], lambda item: manifest(item, find), faults)
+    faults.refuse()
     return found
+
+
+def manifest(item: t.Mapping[str, t.Any], find: t.Callable[[str], str]) -> list[Document]:
+    """The objects of one file, folder or URL."""
+    if bool(item.get("path")) == bool(item.get("url")):
+        raise KubeError("manifests: each entry has either path or url")
+    if item.get("url"):
+        return parsed(downloaded(item["url"], item.get("sha256")), item["url"])
+    path = find(item["path"])
+    if item.get("sha256") and os.path.isdir(path):
+        raise KubeError(f"manifests: {path} is a folder, and sha256 is that of one file: name the files one by one")
+    faults = Faults()
+    found = collected(files(path), lambda name: from_file(name, item.get("sha256")), faults)
+    faults.refuse()
+    return found
+
+
+def from_file(path: str, sha256: str | None) -> list[Document]:
+    """The objects of one file."""
+    data = Path(path).read_bytes()
+    check_sum(data, sha256, path)
+    return parsed(data, path)
 
 
 def files(path: str) -> list[str]:

@@ -102,14 +102,17 @@ class Client:
         target = self.transport.prefix + path + ("?" + urlencode(clean(query)) if query else "")
         start, attempt, renewed = time.monotonic(), 0, False
         while True:
+            used = self.transport
             try:
                 return self._once(method, target, payload, content_type)
             except (ApiError, *TRANSPORT) as error:
                 now = time.monotonic()
-                if not renewed and self._renewed(error):
+                if not renewed and self.renewed(error, used):
                     renewed = True
                     continue
-                wait = delay(error, attempt, now - start, self.contact, now, "dryRun=" in target) if retries else None
+                # What names a version that is gone is refused for ever.
+                final = not retries or (isinstance(error, ApiError) and error.status == 409 and versioned(body))
+                wait = None if final else delay(error, attempt, now - start, self.contact, now, "dryRun=" in target)
                 if not isinstance(error, ApiError):
                     self.contact.last_fault = now
                 if wait is None:
@@ -148,13 +151,15 @@ class Client:
         """The headers of every request."""
         return {"Accept": "application/json", "User-Agent": AGENT, **self.transport.authorization()}
 
-    def _renewed(self, error: Exception) -> bool:
-        """Whether new credentials were had after a 401."""
-        refresh = self.transport.connection.refresh
+    def renewed(self, error: Exception, used: Transport) -> bool:
+        """Whether there are new credentials after a 401: had now, or by another thread since the transport was used."""
+        refresh = used.connection.refresh
         if not isinstance(error, ApiError) or error.status != 401 or not refresh:
             return False
         with self._renew:
-            self.transport = Transport(refresh())
+            if self.transport is used:
+                self.transport = Transport(refresh())
+                used.close()
         return True
 
 
@@ -165,6 +170,11 @@ def clean(query: Query) -> dict[str, str | int]:
         for key, value in query.items()
         if value is not None
     }
+
+
+def versioned(body: t.Any) -> bool:
+    """Whether a request is about one version of an object only."""
+    return isinstance(body, dict) and "resourceVersion" in (body.get("metadata") or {})
 
 
 def parsed(data: bytes, content_type: str) -> t.Any:

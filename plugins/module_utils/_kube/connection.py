@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import os
 import typing as t
@@ -61,6 +62,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
 
 def merged(args: Params, variables: Params, environ: t.Mapping[str, str]) -> dict[str, t.Any]:
     """The connection options: arguments first, then the host's variables, then the environment."""
+    refuse_contradictions(args)
     chosen = {name: args.get(name) or None for name in VARIABLES}
     from_host = {name: variables.get(variable) or None for name, variable in VARIABLES.items()}
     chosen["expected_server"] = chosen["expected_server"] or from_host["expected_server"]
@@ -75,6 +77,17 @@ def merged(args: Params, variables: Params, environ: t.Mapping[str, str]) -> dic
             chosen[name] = chosen[name] or from_host[name]
     chosen["allow_any_server"] = bool(args.get("allow_any_server"))
     return chosen
+
+
+def refuse_contradictions(args: Params) -> None:
+    """Refuse arguments of a task of which one would be ignored."""
+    pairs = [("kubeconfig", name) for name in HOST_OPTIONS] + [("host", "context")]
+    found = [f"{one} and {other}" for one, other in pairs if args.get(one) and args.get(other)]
+    if found:
+        raise KubeError(
+            f"{', '.join(found)} exclude each other: a kubeconfig (with context) names the server and the credentials, "
+            "or host with api_key or client_cert does. Give one of both"
+        )
 
 
 def normal_server(url: str) -> str:
@@ -113,6 +126,11 @@ def read_file(path: str, what: str) -> str:
             return stream.read()
     except (OSError, UnicodeDecodeError) as error:
         raise KubeError(f"{what} {path} cannot be read: {error}") from error
+
+
+def basic(user: str, password: str) -> str:
+    """The header value of basic authentication."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def from_host(params: Params) -> Connection:

@@ -11,8 +11,8 @@ import hashlib
 import json
 import typing as t
 
-from .documents import Document, refuse_duplicates
-from .errors import KubeError, UnknownKindError
+from .documents import Document, duplicates
+from .errors import Faults, KubeError, UnknownKindError
 from .objects import (
     HASH_ANNOTATION,
     MARK_PREFIX,
@@ -39,12 +39,16 @@ NAMED_BY = {
 
 
 def desired(documents: t.Sequence[Document], resources: Resources, set_id: SetId) -> dict[Key, Object]:
-    """All objects of the set, ready to be sent."""
+    """All objects of the set, ready to be sent, or one message with all that is wrong in them."""
     for document in documents:
         if document.object["kind"] == "CustomResourceDefinition":
             resources.learn(document.object)
-    objects = [Document(prepared(document, resources, set_id), document.source) for document in documents]
-    refuse_duplicates(objects, key_of)
+    faults, objects = Faults(), []
+    for document in documents:
+        with faults.noted():
+            objects.append(Document(prepared(document, resources, set_id), document.source))
+    faults.texts += duplicates(objects, key_of)
+    faults.refuse()
     found = {key_of(document.object): document.object for document in objects}
     add_hashes(found)
     return found
@@ -64,8 +68,6 @@ def prepared(document: Document, resources: Resources, set_id: SetId) -> Object:
     meta = obj["metadata"] = dict(obj["metadata"])
     if resource.namespaced:
         meta["namespace"] = meta.get("namespace") or set_id.namespace
-        if not meta["namespace"]:
-            raise KubeError(f"{document.source}: {obj['kind']} {meta['name']} has no namespace and the set names none")
     elif meta.get("namespace"):
         raise KubeError(f"{document.source}: {obj['kind']} {meta['name']} is cluster-wide: remove metadata.namespace")
     if key_of(obj).is_namespace:

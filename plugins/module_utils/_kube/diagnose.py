@@ -9,19 +9,22 @@ from __future__ import annotations
 import typing as t
 
 from .client import Client
+from .desired import references
 from .errors import KubeError
 from .objects import Key, Object
-from .ready import FAILED, said, status_of, unready
-from .resources import EVENT, POD
+from .ready import FAILED, said, status_of
+from .resources import EVENT, KNOWN, POD
 from .sick import containers
 
 LOG_LINES = 20
 EVENT_LINES = 6
 SICK_PODS = 2
+OBJECTS = 5
+SECRET = KNOWN["v1", "Secret"]
 
 
 class Diagnosis(t.NamedTuple):
-    """An object that is not ready, and the pods that it runs."""
+    """An object that is not ready, and its pods that are not."""
 
     key: Key
     reason: str
@@ -29,12 +32,44 @@ class Diagnosis(t.NamedTuple):
     pods: list[Object]
 
 
+def diagnose_all(client: Client, found: t.Sequence[Diagnosis]) -> str:
+    """The message about the first objects; the others are named."""
+    text = "\n".join(diagnose(client, item) for item in found[:OBJECTS])
+    rest = ", ".join(str(item.key) for item in found[OBJECTS:])
+    return f"{text}\nand {len(found) - OBJECTS} more: {rest}" if rest else text
+
+
+def used_secrets(client: Client, found: t.Sequence[Diagnosis]) -> list[Object]:
+    """The Secrets that the pods of a message use, as far as they may be read."""
+    names = {
+        (item.key.namespace, name)
+        for item in found[:OBJECTS]
+        for pod in sick_pods(item)
+        for kind, name in references(pod.get("spec"))
+        if kind == "Secret"
+    }
+    read = client.each(lambda name: secret_of(client, *name), sorted(names))
+    return [{"kind": SECRET.kind, **secret} for secret in read if secret]
+
+
+def secret_of(client: Client, namespace: str, name: str) -> Object | None:
+    """A Secret, or None where it is not there or may not be read."""
+    try:
+        return t.cast("Object | None", client.find(SECRET.path(namespace, name)))
+    except KubeError:
+        return None
+
+
+def sick_pods(item: Diagnosis) -> list[Object]:
+    """The pods that the message shows."""
+    return (item.pods if item.key.kind != "Pod" else [item.object])[:SICK_PODS]
+
+
 def diagnose(client: Client, item: Diagnosis) -> str:
     """The message about one object."""
     lines = [f"{item.key}: {item.reason.removeprefix(FAILED)}", *condition_lines(item.object)]
     lines += event_lines(client, item.key.namespace, item.key.kind, item.key.name)
-    sick = [pod for pod in item.pods if unready(pod)] if item.key.kind != "Pod" else [item.object]
-    for pod in sick[:SICK_PODS]:
+    for pod in sick_pods(item):
         lines += pod_lines(client, pod)
     return "\n".join(lines)
 

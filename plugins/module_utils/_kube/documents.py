@@ -11,7 +11,7 @@ import typing as t
 
 import yaml
 
-from .errors import KubeError
+from .errors import Faults, KubeError
 
 Base: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NAME = re.compile(r"^[a-z0-9A-Z]([-a-z0-9A-Z.:_]*[a-z0-9A-Z])?$")
@@ -52,7 +52,17 @@ def parse(text: str, source: str) -> list[Document]:
         parsed = list(yaml.load_all(text, Loader=StrictLoader))
     except yaml.YAMLError as error:
         raise KubeError(f"{source}{place(error)} is not valid YAML: {problem(error)}") from error
-    return [found for number, value in enumerate(parsed, 1) for found in opened(value, source, number)]
+    return all_opened(parsed, source)
+
+
+def all_opened(values: t.Iterable[t.Any], source: str) -> list[Document]:
+    """The objects of the documents of one source, or one message with all that is wrong in it."""
+    faults, found = Faults(), []
+    for number, value in enumerate(values, 1):
+        with faults.noted():
+            found += opened(value, source, number)
+    faults.refuse()
+    return found
 
 
 def place(error: yaml.YAMLError) -> str:
@@ -100,11 +110,13 @@ def check(obj: t.Mapping[str, t.Any], where: str) -> None:
                 )
 
 
-def refuse_duplicates(documents: t.Sequence[Document], key: t.Callable[[dict[str, t.Any]], t.Any]) -> None:
-    """Refuse a set that names an object twice."""
+def duplicates(documents: t.Sequence[Document], key: t.Callable[[dict[str, t.Any]], t.Any]) -> list[str]:
+    """The objects that a set names twice, in words."""
     seen: dict[t.Any, str] = {}
+    found = []
     for document in documents:
         this = key(document.object)
         if this in seen:
-            raise KubeError(f"{this} stands twice: in {seen[this]} and in {document.source}")
-        seen[this] = document.source
+            found.append(f"{this} stands twice: in {seen[this]} and in {document.source}")
+        seen.setdefault(this, document.source)
+    return found

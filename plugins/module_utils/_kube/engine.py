@@ -11,6 +11,7 @@ import typing as t
 from functools import partial
 
 from . import diff, inventory
+from .change import Change, Plan, Refusal
 from .client import Client
 from .desired import desired
 from .documents import Document
@@ -21,7 +22,7 @@ from .mask import Mask
 from .objects import Key, Object
 from .observe import calls, listings, observe, read_namespace
 from .options import Options
-from .plan import Change, Plan, Planner
+from .plan import Planner
 from .prune import Fate, Pruner
 from .remove import doomed, wait_gone
 from .resources import NAMESPACE, Resources
@@ -85,6 +86,7 @@ class Engine:
             leaving = set()
         plan = self.planned(wanted, live, leaving)
         fates = self.pruner.fates(stored, wanted, live) if self.options.prune else []
+        self.refuse("applied", [*plan.refusals, *self.pruner.refusals(fates)])
         outcome = Outcome(plan.changes, fates, self.diff(plan.changes, fates))
         if not self.options.check_mode:
             self.carry_out(plan.changes, fates, stored, wanted)
@@ -97,12 +99,14 @@ class Engine:
         stored = inventory.read(self.client, self.options.set_id)
         live = observe(self.client, listings({}, stored, self.resources), self.options.set_id)
         fates = self.pruner.fates(stored, (), live)
+        self.refuse("removed", self.pruner.refusals(fates))
         outcome = Outcome([], fates, self.diff([], fates))
         if not self.options.check_mode and stored.version:
             executor = Executor(self.client, self.resources, self.options)
-            self.done = Outcome()
-            outcome.fates = self.done.fates = executor.remove(fates, self.pruner)
-            self.forget(stored, outcome.fates)
+            outcome.fates = executor.fates
+            self.done = Outcome([], executor.fates)
+            executor.remove(fates, self.pruner)
+            self.forget(stored, executor.fates)
         return outcome
 
     def forget(self, stored: Inventory, fates: t.Sequence[Fate]) -> None:
@@ -143,16 +147,19 @@ class Engine:
     def planned(
         self, wanted: t.Mapping[Key, Object], live: t.Mapping[Key, Object], leaving: t.Collection[Key] = ()
     ) -> Plan:
-        """The plan, or one message with all that stands against it."""
+        """The plan, with all that stands against it."""
         for obj in live.values():
             self.mask.learn(obj)
         plan = Planner(self.client, self.resources, self.options, wanted, leaving).plan(live)
         for change in plan.changes:
             self.mask.learn(change.before)
-        if plan.refusals:
-            texts = "\n".join(f"{refusal.key}: {refusal.text}" for refusal in plan.refusals)
-            raise KubeError(f"the set {self.options.set_id.name} cannot be applied, and nothing was changed:\n{texts}")
         return plan
+
+    def refuse(self, what: str, refusals: t.Sequence[Refusal]) -> None:
+        """One message with all that stands against a run."""
+        if refusals:
+            texts = "\n".join(f"{refusal.key}: {refusal.text}" for refusal in refusals)
+            raise KubeError(f"the set {self.options.set_id.name} cannot be {what}, and nothing was changed:\n{texts}")
 
     def await_removal(self, objects: t.Mapping[Key, Object]) -> None:
         """What is going away comes back only after it is gone."""
@@ -169,7 +176,9 @@ class Engine:
         for obj in [item.before for item in changes] + [fate.live for fate in fates]:
             self.mask.learn(obj)
         shown = [
-            diff.entry(item.key, item.before, item.after or item.wanted, self.mask) for item in changes if differs(item)
+            diff.entry(item.key, item.before, item.after or item.wanted, self.mask)
+            for item in changes
+            if item.action != "unchanged"
         ]
         return shown + [diff.entry(fate.key, fate.live, None, self.mask) for fate in fates if fate.goes]
 
@@ -180,15 +189,17 @@ class Engine:
         executor = Executor(self.client, self.resources, self.options)
         executor.live = {item.key: item.before for item in changes if item.action == "unchanged" and item.before}
         todo = [change for change in changes if change.action != "unchanged"]
-        self.done = Outcome()
+        self.done = Outcome([], executor.fates)
         self.apply(executor, [change for change in todo if change.key.is_namespace])
         self.widen(stored, wanted)
         self.apply(executor, [change for change in todo if not change.key.is_namespace])
-        done = self.done.fates = executor.remove(fates, self.pruner)
-        self.narrow(stored, executor.live, wanted, done)
+        executor.remove(fates, self.pruner)
+        self.narrow(stored, executor.live, wanted, executor.fates)
         if self.options.wait:
             patience = Patience(self.options.wait_timeout, self.options.wait_grace)
-            Waiter(self.client, self.resources, self.options.set_id, patience, self.progress).wait(executor.live)
+            fresh = [change.key for change in todo]
+            tell = (self.progress, self.mask.learn)
+            Waiter(self.client, self.resources, self.options.set_id, patience, *tell).wait(executor.live, fresh)
 
     def apply(self, executor: Executor, changes: t.Sequence[Change]) -> None:
         """Apply changes and keep account of them."""
@@ -236,8 +247,3 @@ def may_exist(client: Client, path: str) -> bool:
         if error.status != 403:
             raise
         return True
-
-
-def differs(change: Change) -> bool:
-    """Whether a change belongs in the diff."""
-    return change.action != "unchanged"

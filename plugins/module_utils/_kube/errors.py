@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
@@ -37,6 +38,28 @@ class UnreachableError(KubeError):
 
 class UnknownKindError(KubeError):
     """The server has no such kind."""
+
+
+class Faults:
+    """Collects what is wrong, so that one message has all of it."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    @contextlib.contextmanager
+    def noted(self) -> t.Iterator[None]:
+        """Go on after a fault. An answer of the server, or none, is no fault of the input and ends the run."""
+        try:
+            yield
+        except (ApiError, UnreachableError):
+            raise
+        except KubeError as error:
+            self.texts.append(str(error))
+
+    def refuse(self) -> None:
+        """Raise all faults as one."""
+        if self.texts:
+            raise KubeError("\n".join(self.texts))
 
 
 class ApiError(KubeError):

@@ -9,24 +9,25 @@ from __future__ import annotations
 import time
 import typing as t
 
+from .change import APPLY, Change, apply
 from .client import Client
 from .errors import ApiError, KubeError
 from .objects import Key, Object, wave
 from .options import Options
-from .ownership import Path, only, value_at, without
-from .plan import APPLY, Change, apply
+from .ownership import carried, only, value_at, without
 from .prune import KIND_IN_USE, Fate, Pruner
 from .ready import FAILED, unready
-from .remove import doomed, remove_all
+from .remove import doomed, raise_all, removals, remove_all
 from .resources import CRD, Resources
 from .watch import Watch, remaining
 
 FIRST_HANDS = "kube_set-given-once"
+SNAPSHOTS = 10  # how often an object that others write at the same time is read again
 SERVED_WITHIN = 15.0  # seconds between an established CRD and its kind being served
 
 
 class Executor:
-    """Applies and removes objects. What it did is in `live`."""
+    """Applies and removes objects. What it did is in `live` and `fates`."""
 
     def __init__(self, client: Client, resources: Resources, options: Options) -> None:
         self.client = client
@@ -35,6 +36,7 @@ class Executor:
         self.manager = options.set_id.manager
         self.deadline = time.monotonic() + options.wait_timeout
         self.live: dict[Key, Object] = {}
+        self.fates: list[Fate] = []
 
     def apply_all(self, changes: t.Sequence[Change]) -> None:
         """Apply the changes; what others need comes first."""
@@ -59,11 +61,27 @@ class Executor:
     def apply_one(self, change: Change) -> Object:
         """Apply one change and hand over the fields that are not the set's."""
         if change.action == "replaced" and change.before:
-            remove_all(self.client, [doomed(change.path, change.before)], self.deadline)
-        if change.hand_over and change.action == "configured" and change.before:
+            return self.replace(change, change.before)
+        if change.hand_over and change.before:
             self.hand_over(change, change.before)
+            return self.patient_apply(change)
+        return self.create(change)
+
+    def replace(self, change: Change, live: Object) -> Object:
+        """Delete an object and create it anew. An old one that is gone without a new one counts as removed."""
+        if change.hand_over:
+            change.wanted = carried(change.wanted, self.client.find(change.path) or live, change.hand_over)
+        remove_all(self.client, [doomed(change.path, live)], self.deadline)
+        try:
+            return self.create(change)
+        except KubeError:
+            self.fates.append(Fate(change.key, live))
+            raise
+
+    def create(self, change: Change) -> Object:
+        """Apply a change, and hand over the fields that are given once."""
         answer: Object = self.patient_apply(change)
-        if change.hand_over and change.action != "configured":
+        if change.hand_over:
             self.hand_over(change, answer)
             for path in change.hand_over:
                 change.wanted = without(change.wanted, path)
@@ -84,15 +102,25 @@ class Executor:
 
     def hand_over(self, change: Change, live: Object) -> None:
         """Give fields to a manager of their own, so that they stay when the set stops applying them."""
+        for _attempt in range(SNAPSHOTS):
+            try:
+                self.give(change, live)
+                return
+            except ApiError as error:
+                newest = self.client.find(change.path) if error.status == 409 else None
+                if newest is None:
+                    raise
+                # Somebody wrote the object meanwhile, perhaps this very field: theirs is the value to keep.
+                live, last = newest, error
+        raise last
+
+    def give(self, change: Change, live: Object) -> None:
+        """Apply the fields of this very version of the object in the name of their first holder."""
+        query: dict[str, str | bool] = {"fieldManager": FIRST_HANDS, "force": True}
         for path in change.hand_over:
             value = value_at(live, path)
             if value is not None:
-                self.give(change, live, path, value)
-
-    def give(self, change: Change, live: Object, path: Path, value: t.Any) -> None:
-        """Apply one field in the name of its first holder."""
-        query: dict[str, str | bool] = {"fieldManager": FIRST_HANDS, "force": True}
-        self.client.request("PATCH", change.path, query, only(live, path, value), APPLY)
+                live = self.client.request("PATCH", change.path, query, only(live, path, value), APPLY).body
 
     def establish(self, keys: t.Sequence[Key]) -> None:
         """Wait until new kinds are served: the objects of the next wave need them."""
@@ -122,22 +150,18 @@ class Executor:
         if not why:
             missing.discard(key)
 
-    def remove(self, fates: t.Sequence[Fate], pruner: Pruner) -> list[Fate]:
-        """Remove what is to go, in reverse order; the result is what happened."""
-        done = [item for item in fates if not item.goes]
+    def remove(self, fates: t.Sequence[Fate], pruner: Pruner) -> None:
+        """Remove what is to go, in reverse order."""
+        self.fates += [item for item in fates if not item.goes]
         going = [item for item in fates if item.goes]
         for group in sorted({step(item.key) for item in going}, reverse=True):
-            batch = [item for item in going if step(item.key) == group]
-            checked = [self.rechecked(item, pruner) for item in batch]
-            targets = [doomed(self.path(item), item.live) for item in checked if item.goes and item.live]
-            remove_all(self.client, targets, self.deadline)
-            done += checked
-        return done
-
-    def path(self, item: Fate) -> str:
-        """Where an object lies."""
-        api_version = (item.live or {})["apiVersion"]
-        return self.resources.find(api_version, item.key.kind).path(item.key.namespace, item.key.name)
+            batch = [self.rechecked(item, pruner) for item in going if step(item.key) == group]
+            leaving = [item for item in batch if item.goes and item.live]
+            targets = [doomed(pruner.path(item), item.live or {}) for item in leaving]
+            errors = removals(self.client, targets, self.deadline)
+            self.fates += [item for item in batch if not item.goes]
+            self.fates += [item for item, error in zip(leaving, errors) if not error]
+            raise_all(errors)
 
     def rechecked(self, item: Fate, pruner: Pruner) -> Fate:
         """A kind whose last objects have just gone may go now; one that got new objects stays."""

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .client import Client
+from .compare import applied_entry
 from .errors import UnknownKindError
-from .inventory import NAME_PREFIX, Inventory, decode, fields_hash
+from .inventory import NAME_PREFIX, Inventory, decode, fields_hash, hash_of
 from .objects import INVENTORY_LABEL, Key, Object, SetId
 from .observe import listings, observe
+from .ownership import Contest, is_controllers
 from .ready import FAILED, unready
 from .resources import CONFIG_MAP, Resources
 
@@ -72,16 +75,39 @@ def row(key: Key, stored: Inventory, live: Object | None) -> dict[str, t.Any]:
 
 
 def drift(live: Object, set_id: SetId, remembered: str) -> list[str]:
-    """Who took fields of the set, as far as the server remembers."""
+    """Who took fields of the set, as far as the server remembers. What controllers took is theirs, and no drift."""
     if not remembered or fields_hash(live, set_id.manager) == remembered:
         return []
+    entries = (live.get("metadata") or {}).get("managedFields") or []
     mine = {"manager": set_id.manager, "operation": "Apply"}
     others = [
-        f"{entry['manager']} changed it at {entry.get('time', 'an unknown time')}"
-        for entry in (live.get("metadata") or {}).get("managedFields") or []
+        entry
+        for entry in entries
         if any(entry.get(name) != value for name, value in mine.items()) and entry.get("subresource") != "status"
     ]
-    return others or ["the set lost fields of it"]
+    if remembered in hashes_with(applied_entry(live, set_id.manager) or {}, list(filter(by_controller, others))):
+        return []
+    changed = [f"{entry['manager']} changed it at {entry.get('time', 'an unknown time')}" for entry in others]
+    return changed or ["the set lost fields of it"]
+
+
+def by_controller(entry: Object) -> bool:
+    """Whether an entry of managedFields is that of an autoscaler or another controller."""
+    manager, operation, subresource = (entry.get(name) or "" for name in ("manager", "operation", "subresource"))
+    return is_controllers(Contest((), manager, operation, subresource, None, None))
+
+
+def hashes_with(own: Object, others: t.Sequence[Object]) -> set[str]:
+    """The hashes of the set's fields as if it had those of one or of all of the others again."""
+    fields = [entry.get("fieldsV1") or {} for entry in others]
+    groups = [*([one] for one in fields), fields] if fields else []
+    return {hash_of(functools.reduce(united, group, own.get("fieldsV1") or {})) for group in groups}
+
+
+def united(one: Object, other: Object) -> Object:
+    """All fields of two field sets."""
+    both = {name: united(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {**one, **other, **both}
 
 
 def unhealthy(sets: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:

@@ -77,8 +77,12 @@ class Inventory:
 def fields_hash(obj: t.Mapping[str, t.Any], manager: str) -> str:
     """A hash of the fields that the manager owns: it changes when somebody takes one away."""
     entry = applied_entry(obj, manager)
-    text = json.dumps(entry.get("fieldsV1") if entry else None, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hash_of(entry.get("fieldsV1") if entry else None)
+
+
+def hash_of(fields: t.Any) -> str:
+    """The hash of a field set of managedFields."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def encode(inventory: Inventory) -> Object:

@@ -16,6 +16,7 @@ import yaml
 from .connection import Connection, Params, check_server, from_host, read_file
 from .errors import KubeError
 
+IDP_CA = "idp-certificate-authority"
 Loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -55,7 +56,8 @@ def from_kubeconfig(
     if "exec" in user or "auth-provider" in user:
         from .package import from_package
 
-        return from_package(config, selected, describe(cluster, {}, folder))
+        absolute = {"cluster": absolute_cluster(cluster, folder), "user": absolute_user(user, folder)}
+        return from_package(narrowed(selected, absolute), selected, describe(cluster, {}, folder))
     return describe(cluster, user, folder)
 
 
@@ -102,6 +104,35 @@ def describe(cluster: Params, user: Params, folder: str) -> Connection:
         tls_server_name=cluster.get("tls-server-name"),
         proxy_url=cluster.get("proxy-url"),
     )
+
+
+def narrowed(name: str, parts: t.Mapping[str, dict[str, t.Any]]) -> dict[str, t.Any]:
+    """A kubeconfig with one context, cluster and user of the same name."""
+    entries = {f"{part}s": [{"name": name, part: value}] for part, value in parts.items()}
+    context = {"name": name, "context": {"cluster": name, "user": name}}
+    return {"apiVersion": "v1", "kind": "Config", "current-context": name, "contexts": [context], **entries}
+
+
+def absolute_cluster(cluster: Params, folder: str) -> dict[str, t.Any]:
+    """A cluster entry whose file does not depend on the folder in which somebody reads it."""
+    return absolute(cluster, ("certificate-authority",), folder)
+
+
+def absolute_user(user: Params, folder: str) -> dict[str, t.Any]:
+    """The same for a user entry with a credential plugin or OIDC."""
+    found = absolute(user, ("client-certificate", "client-key", "tokenFile"), folder)
+    plugin, provider = found.get("exec"), found.get("auth-provider")
+    # A command without a slash is looked up in PATH.
+    if plugin and "/" in str(plugin.get("command")):
+        found["exec"] = absolute(plugin, ("command",), folder)
+    if provider and provider.get("config"):
+        found["auth-provider"] = {**provider, "config": absolute(provider["config"], (IDP_CA,), folder)}
+    return found
+
+
+def absolute(item: Params, names: t.Sequence[str], folder: str) -> dict[str, t.Any]:
+    """A mapping whose paths of these names are absolute."""
+    return {name: located(value, folder) if name in names and value else value for name, value in item.items()}
 
 
 def material(item: Params, key: str, folder: str) -> str | None:

@@ -82,10 +82,11 @@ def child(wanted: t.Any, live: t.Any, name: str) -> tuple[Step, t.Any, t.Any]:
 
 
 def is_controllers(contest: Contest, extra: t.Collection[str] = ()) -> bool:
-    """Whether an autoscaler or another controller owns the field."""
+    """Whether an autoscaler or another controller owns the field. What applies server-side is a tool by any name."""
     if BY_HAND.match(contest.manager):
         return False
-    return bool(contest.subresource or contest.manager in extra or CONTROLLER.search(contest.manager))
+    by_name = contest.operation != "Apply" and CONTROLLER.search(contest.manager)
+    return bool(contest.subresource or contest.manager in extra or by_name)
 
 
 def is_rival(contest: Contest) -> bool:
@@ -142,11 +143,21 @@ def owners(obj: Object, path: Path) -> list[tuple[str, str]]:
 
 
 def only(obj: Object, path: Path, value: t.Any) -> Object:
-    """An object of the same name with nothing but one field."""
-    meta = {name: obj["metadata"][name] for name in ("name", "namespace") if name in obj["metadata"]}
-    result: Object = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta}
-    place = result
-    for step in path[:-1]:
-        place = place.setdefault(str(step), {})
-    place[str(path[-1])] = value
-    return result
+    """This very version of the object with nothing but one field."""
+    named = ("name", "namespace", "resourceVersion")
+    meta = {name: obj["metadata"][name] for name in named if name in obj["metadata"]}
+    return put({"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta}, path, value)
+
+
+def put(obj: Object, path: Path, value: t.Any) -> Object:
+    """A copy of the object with a value at a path of names."""
+    step, rest = str(path[0]), path[1:]
+    return {**obj, step: put(obj.get(step) or {}, rest, value) if rest else value}
+
+
+def carried(obj: Object, source: Object, paths: t.Iterable[Path]) -> Object:
+    """A copy of the object with the values that another one has at some paths."""
+    for path in paths:
+        value = value_at(source, path)
+        obj = obj if value is None else put(obj, path, value)
+    return obj

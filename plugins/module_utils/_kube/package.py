@@ -10,16 +10,17 @@ Importing them costs 0.2 s and more, so nothing on the fast path does.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import tempfile
 import typing as t
 
-from .connection import Connection
+from .connection import Connection, basic
 from .errors import KubeError
 
 
-def configuration(config: dict[str, t.Any], context: str) -> t.Any:
-    """The configuration object of the kubernetes package for one context."""
+def configuration(config: dict[str, t.Any], context: str, folder: str) -> t.Any:
+    """The configuration object of the kubernetes package for one context; its files are in the folder."""
     try:
         from kubernetes import client
         from kubernetes import config as loader
@@ -29,8 +30,9 @@ def configuration(config: dict[str, t.Any], context: str) -> t.Any:
             "install it, or use a kubeconfig with a token or a client certificate"
         ) from error
     result = client.Configuration()
+    given = {"context": context, "client_configuration": result, "persist_config": False, "temp_file_path": folder}
     try:
-        loader.load_kube_config_from_dict(config, context=context, client_configuration=result, persist_config=False)
+        loader.load_kube_config_from_dict(config, **given)
     except (loader.ConfigException, OSError, ValueError) as error:
         raise KubeError(f"the credentials of context {context} cannot be had: {error}") from error
     return result
@@ -38,42 +40,55 @@ def configuration(config: dict[str, t.Any], context: str) -> t.Any:
 
 def from_package(config: dict[str, t.Any], context: str, base: Connection) -> Connection:
     """The connection with the credentials that the kubernetes package found."""
-    loaded = configuration(config, context)
-    if not loaded.api_key and not loaded.cert_file:
+    # The package would leave keys behind: it removes its files when Python ends, and a task's process ends otherwise.
+    with tempfile.TemporaryDirectory(prefix="kube-") as folder:
+        loaded = configuration(config, context, folder)
+        cert, key = text_of(loaded.cert_file), text_of(loaded.key_file)
+    # The token has another name in newer versions of the package.
+    header = loaded.get_api_key_with_prefix("authorization", "BearerToken") or ""
+    token = header.removeprefix("Bearer ").strip() or None
+    if not token and not cert:
         raise KubeError(
             f"the credential plugin of context {context} gave no credentials: run it by hand to see why, "
             "or use a kubeconfig with a token or a client certificate"
         )
-    # The key has another name in newer versions of the package.
-    header = loaded.get_api_key_with_prefix("authorization", "BearerToken") or ""
-    return dataclasses.replace(
-        base,
-        token=header.removeprefix("Bearer ").strip() or None,
-        client_cert=text_of(loaded.cert_file),
-        client_key=text_of(loaded.key_file),
-        refresh=lambda: from_package(config, context, base),
-    )
+    refresh = functools.partial(from_package, config, context, base)
+    return dataclasses.replace(base, token=token, client_cert=cert, client_key=key, refresh=refresh)
 
 
-def versions_of(connection: Connection, kind: str) -> list[str]:
-    """All API versions in which a server has a kind, searched by the openshift package; none when that is missing."""
+def kinds_of(connection: Connection) -> dict[str, list[str]]:
+    """The API versions of each kind of a server, searched by the openshift package; none when that is missing."""
     try:
         from kubernetes import client
         from openshift.dynamic import DynamicClient
+        from urllib3.exceptions import HTTPError
     except ImportError:
-        return []
+        return {}
     with tempfile.TemporaryDirectory(prefix="kube-") as folder:
-        loaded = client.Configuration()
-        loaded.host, loaded.proxy = connection.server, connection.proxy_url
-        loaded.verify_ssl, loaded.tls_server_name = not connection.insecure, connection.tls_server_name
-        loaded.ssl_ca_cert = written(folder, "ca", connection.ca)
-        loaded.cert_file = written(folder, "cert", connection.client_cert)
-        loaded.key_file = written(folder, "key", connection.client_key)
-        api = client.ApiClient(loaded)
+        api = client.ApiClient(package_configuration(client.Configuration(), connection, folder))
         if connection.token:
             api.set_default_header("Authorization", f"Bearer {connection.token}")
-        found = DynamicClient(api, cache_file=os.path.join(folder, "discovery")).resources.search(kind=kind)
-        return sorted({item.group_version for item in found})
+        elif connection.username and connection.password is not None:
+            api.set_default_header("Authorization", basic(connection.username, connection.password))
+        try:
+            found = DynamicClient(api, cache_file=os.path.join(folder, "discovery")).resources.search()
+        except (client.ApiException, HTTPError) as error:
+            said = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else str(error)
+            raise KubeError(f"the kinds of {connection.server} cannot be listed: {said}") from error
+    kinds: dict[str, set[str]] = {}
+    for item in found:
+        kinds.setdefault(str(item.kind), set()).add(str(item.group_version))
+    return {kind: sorted(versions) for kind, versions in kinds.items()}
+
+
+def package_configuration(loaded: t.Any, connection: Connection, folder: str) -> t.Any:
+    """A connection as the kubernetes package wants it; its certificates are written into the folder."""
+    loaded.host, loaded.proxy = connection.server, connection.proxy_url
+    loaded.verify_ssl, loaded.tls_server_name = not connection.insecure, connection.tls_server_name
+    loaded.ssl_ca_cert = written(folder, "ca", connection.ca)
+    loaded.cert_file = written(folder, "cert", connection.client_cert)
+    loaded.key_file = written(folder, "key", connection.client_key)
+    return loaded
 
 
 def written(folder: str, name: str, text: str | None) -> str | None:

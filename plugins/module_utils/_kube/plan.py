@@ -10,50 +10,20 @@ import dataclasses
 import typing as t
 
 from . import diff
+from .change import Change, Plan, Refusal, apply
 from .client import Client
 from .compare import applied_entry, matches
 from .desired import may_be_replaced
 from .errors import ApiError, KubeError
 from .objects import SET_LABEL, Key, Object, meta_of
 from .options import Options
-from .ownership import CONTROLLER, Contest, Path, contests, is_controllers, is_rival, is_scaled, without
+from .ownership import CONTROLLER, Contest, Path, carried, contests, is_controllers, is_rival, is_scaled, without
 from .ready import condition
+from .replace import Replacer
 from .resources import Resources
 from .verdict import conflict_text, is_immutable, missing_namespace, owned_alone, version, waits_for
 
-APPLY = "application/apply-patch+yaml"
 SNAPSHOTS = 4  # how often an object that others write at the same time is looked at
-
-
-@dataclasses.dataclass
-class Change:
-    """What happens to one object."""
-
-    key: Key
-    action: str  # created, configured, replaced, unchanged
-    wanted: Object
-    path: str
-    before: Object | None = None
-    after: Object | None = None
-    force: bool = False
-    verified: bool = True
-    hand_over: tuple[Path, ...] = ()
-    left: tuple[Contest, ...] = ()
-
-
-class Refusal(t.NamedTuple):
-    """An object that the server, or a rule of this engine, does not allow."""
-
-    key: Key
-    text: str
-
-
-@dataclasses.dataclass
-class Plan:
-    """All changes of a run, and why it cannot start."""
-
-    changes: list[Change]
-    refusals: list[Refusal]
 
 
 class Planner:
@@ -74,6 +44,7 @@ class Planner:
         self.options = options
         self.wanted = wanted
         self.manager = options.set_id.manager
+        self.replacer = Replacer(client, options, wanted)
 
     def plan(self, live: t.Mapping[Key, Object]) -> Plan:
         """The plan for all objects; the server is asked only about those that differ."""
@@ -138,17 +109,16 @@ class Planner:
         """One comparison with one state of the object."""
         given_once = self.given_once(key)
         wanted = self.wanted[key]
-        if key.kind == "Job" and condition(live, "Failed").get("status") == "True" and may_be_replaced(wanted):
-            # It would never run again by itself.
-            return Change(key, "replaced", wanted, self.path(key), before=live, after=wanted)
         for path in given_once:
             wanted = without(wanted, path)
         change = Change(key, "unchanged", wanted, self.path(key), before=live, after=live)
         change.hand_over = tuple(path for path in given_once if owned_alone(live, path, self.manager))
-        if not change.hand_over and matches(wanted, live, self.manager):
+        # A failed Job would never run again by itself.
+        failed = key.kind == "Job" and condition(live, "Failed").get("status") == "True" and may_be_replaced(wanted)
+        if not failed and not change.hand_over and matches(wanted, live, self.manager):
             return change
         refusal = self.settle(change, live)
-        return refusal or self.dry_run_of_change(change, live)
+        return refusal or (self.replaced(change, live) if failed else self.dry_run_of_change(change, live))
 
     def settle(self, change: Change, live: Object) -> Refusal | None:
         """Decide about the fields that others own."""
@@ -185,12 +155,12 @@ class Planner:
             if error.conflicts and not change.force:
                 return self.conflicting(change, live, error)
             if is_immutable(error):
-                return self.replacement(change, error)
+                return self.replaced(change, live, error)
             if waits_for(error, self.wanted):
                 change.action, change.verified, change.after = "configured", False, None
                 return change
             raise
-        if not diff.equal(live, change.after) or not self.same_fields(live, change.after):
+        if change.hand_over or not diff.equal(live, change.after) or not self.same_fields(live, change.after):
             change.action = "configured"
         return change
 
@@ -210,20 +180,11 @@ class Planner:
         one, other = applied_entry(live, self.manager), applied_entry(after, self.manager)
         return bool(one and other and one.get("fieldsV1") == other.get("fieldsV1"))
 
-    def replacement(self, change: Change, error: ApiError) -> Change | Refusal:
-        """A change of an immutable field."""
-        holds_data = change.key.is_namespace or (change.key.is_claim and not self.options.remove_claims)
-        if holds_data:
-            return Refusal(change.key, f"an immutable field would change, and it holds data: {error.message}")
-        if not may_be_replaced(self.wanted[change.key]):
-            return Refusal(
-                change.key,
-                f"an immutable field would change: {error.message}. Take the change back, remove the object first, or "
-                'allow its replacement by the annotation mlops.platform/replace: "true"',
-            )
-        change.action, change.wanted, change.after = "replaced", self.wanted[change.key], self.wanted[change.key]
+    def replaced(self, change: Change, live: Object, error: ApiError | None = None) -> Change | Refusal:
+        """The change as a replacement, by the whole object again, with the values that others gave it meanwhile."""
         change.hand_over = self.given_once(change.key)
-        return change
+        change.wanted = change.after = carried(self.wanted[change.key], live, change.hand_over)
+        return self.replacer.checked(change, error)
 
     def given_once(self, key: Key) -> tuple[Path, ...]:
         """The fields of an object that are given at creation only."""
@@ -234,13 +195,6 @@ class Planner:
         )
 
     def dry_run(self, change: Change) -> t.Any:
-        """The server's answer to an apply that changes nothing."""
-        return apply(self.client, change, self.manager, dry_run=True)
-
-
-def apply(client: Client, change: Change, manager: str, dry_run: bool = False) -> t.Any:
-    """Server-side apply of one object."""
-    query: dict[str, str | bool] = {"fieldManager": manager, "force": change.force, "fieldValidation": "Strict"}
-    if dry_run:
-        query["dryRun"] = "All"
-    return client.request("PATCH", change.path, query, change.wanted, APPLY)
+        """The server's answer to an apply that changes nothing; a field that is handed over keeps its value."""
+        kept = carried(change.wanted, change.before, change.hand_over) if change.before else change.wanted
+        return apply(self.client, dataclasses.replace(change, wanted=kept), self.manager, dry_run=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
+from .change import Refusal
 from .client import Client
 from .compare import applied_entry
-from .errors import UnknownKindError
+from .errors import KubeError, UnknownKindError
 from .inventory import Inventory, decode
 from .objects import INVENTORY_LABEL, SET_LABEL, Key, Object, SetId, meta_of
 from .options import Options
+from .remove import doomed, rehearsed
 from .resources import CONFIG_MAP, Resources
 
 KIND_IN_USE = "objects of its kind are left"
@@ -98,11 +100,31 @@ class Pruner:
 
     def in_use(self, crd: Object) -> bool:
         """Whether objects of a CRD's kind exist that are not about to go."""
-        spec = crd["spec"]
-        served = [version["name"] for version in spec["versions"] if version.get("served")]
-        body = self.client.find(f"/apis/{spec['group']}/{served[0]}/{spec['names']['plural']}") if served else None
         mine = self.options.set_id.label
-        return any(meta_of(item, "labels").get(SET_LABEL) != mine for item in (body or {}).get("items") or [])
+        return any(meta_of(item, "labels").get(SET_LABEL) != mine for item in instances(self.client, crd))
+
+    def path(self, item: Fate) -> str:
+        """Where an object lies."""
+        api_version = (item.live or {})["apiVersion"]
+        return self.resources.find(api_version, item.key.kind).path(item.key.namespace, item.key.name)
+
+    def refusals(self, fates: t.Sequence[Fate]) -> list[Refusal]:
+        """What stands against removing what is to go."""
+        going = [item for item in fates if item.goes]
+        texts = self.client.each(self.refusal, going)
+        return [Refusal(item.key, text) for item, text in zip(going, texts) if text]
+
+    def refusal(self, item: Fate) -> str:
+        """Why one object cannot go: its data would be lost, or the server does not allow it."""
+        live = item.live or {}
+        text = "" if self.options.remove_claims else loses_claims(live)
+        if text:
+            return text
+        try:
+            rehearsed(self.client, doomed(self.path(item), live))
+        except KubeError as error:
+            return f"it cannot be removed: {error}"
+        return ""
 
     def shared(self, namespace: str) -> str:
         """The other sets that live in a namespace or name it."""
@@ -113,6 +135,26 @@ class Pruner:
             if other.set_id != self.options.set_id and uses(other, namespace)
         ]
         return f"the set {', '.join(sorted(names))} uses it" if names else ""
+
+
+def instances(client: Client, crd: Object) -> list[Object]:
+    """The objects of a CRD's kind."""
+    spec = crd["spec"]
+    served = [version["name"] for version in spec["versions"] if version.get("served")]
+    body = client.find(f"/apis/{spec['group']}/{served[0]}/{spec['names']['plural']}") if served else None
+    return t.cast("list[Object]", (body or {}).get("items") or [])
+
+
+def loses_claims(live: Object) -> str:
+    """Why a StatefulSet may not go without remove_claims: Kubernetes would remove its claims with it."""
+    spec = live.get("spec") or {}
+    policy = (spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenDeleted")
+    if live.get("kind") != "StatefulSet" or policy != "Delete" or not spec.get("volumeClaimTemplates"):
+        return ""
+    return (
+        "its claims hold data and would go with it: set spec.persistentVolumeClaimRetentionPolicy.whenDeleted to "
+        "Retain first, or set remove_claims to true"
+    )
 
 
 def uses(inventory: Inventory, namespace: str) -> bool:

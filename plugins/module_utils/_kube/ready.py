@@ -31,6 +31,12 @@ def is_watched(obj: Object) -> bool:
     return (group, obj["kind"]) in CHECKS or group not in QUIET
 
 
+def is_silent(obj: Object) -> bool:
+    """Whether a custom object that may get a status has none yet: its conditions, if any, are still to come."""
+    group = group_of(obj["apiVersion"])
+    return group not in QUIET and (group, obj["kind"]) not in CHECKS and not status_of(obj)
+
+
 def status_of(obj: Object) -> dict[str, t.Any]:
     """The status of an object."""
     return obj.get("status") or {}

@@ -12,6 +12,7 @@ import typing as t
 from .client import Client
 from .errors import ApiError, KubeError
 from .objects import Object, key_of, wave
+from .retry import webhook_missing
 from .watch import Watch, remaining
 
 
@@ -37,14 +38,29 @@ def doomed(path: str, obj: Object) -> Doomed:
     return Doomed(str(key), path, key.name, obj["metadata"]["uid"], policy)
 
 
+def delete_options(target: Doomed) -> Object:
+    """What is to be deleted, and how."""
+    return {"propagationPolicy": target.policy, "preconditions": {"uid": target.uid}}
+
+
 def delete(client: Client, target: Doomed) -> None:
     """Delete this very object."""
-    body = {"propagationPolicy": target.policy, "preconditions": {"uid": target.uid}}
     try:
-        client.request("DELETE", target.path, None, body)
+        client.request("DELETE", target.path, None, delete_options(target))
     except ApiError as error:
         # Gone, or another one by the same name: both mean that this one is deleted.
         if not error.not_found and error.status != 409:
+            raise
+
+
+def rehearsed(client: Client, target: Doomed) -> None:
+    """Ask the server whether the object may be deleted; raises its refusal."""
+    try:
+        # The server heeds the query only where there is no body; in the query it is for the client and its readers.
+        client.request("DELETE", target.path, {"dryRun": "All"}, {**delete_options(target), "dryRun": ["All"]})
+    except ApiError as error:
+        unknown = "does not support dry run" in error.message or webhook_missing(error)
+        if not error.not_found and error.status != 409 and not unknown:
             raise
 
 
@@ -97,7 +113,39 @@ def holders(obj: Object, target: Doomed) -> str:
     return f"{target.title} was deleted but is {why}" + "".join(f"; {text}" for text in conditions)
 
 
+def attempt(client: Client, target: Doomed, deadline: float) -> KubeError | None:
+    """Wait until a deleted object is gone; the result is what holds it."""
+    try:
+        wait_gone(client, target, deadline)
+    except KubeError as error:
+        return error
+    return None
+
+
+def removals(client: Client, targets: t.Sequence[Doomed], deadline: float) -> list[KubeError | None]:
+    """Delete objects together and wait for all of them; for each, what went wrong."""
+    refused = client.each(lambda target: attempt_delete(client, target), targets)
+    waiting = [target for target, error in zip(targets, refused) if not error]
+    held = dict(zip(waiting, client.each(lambda target: attempt(client, target, deadline), waiting)))
+    return [error or held[target] for target, error in zip(targets, refused)]
+
+
+def attempt_delete(client: Client, target: Doomed) -> KubeError | None:
+    """Delete an object; the result is why it could not be."""
+    try:
+        delete(client, target)
+    except KubeError as error:
+        return KubeError(f"{target.title}: {error}")
+    return None
+
+
 def remove_all(client: Client, targets: t.Sequence[Doomed], deadline: float) -> None:
-    """Delete objects together and wait for all of them."""
-    client.each(lambda target: delete(client, target), targets)
-    client.each(lambda target: wait_gone(client, target, deadline), targets)
+    """Delete objects together and wait for all of them; one error with all that went wrong."""
+    raise_all(removals(client, targets, deadline))
+
+
+def raise_all(errors: t.Sequence[KubeError | None]) -> None:
+    """Raise all errors as one."""
+    texts = [str(error) for error in errors if error]
+    if texts:
+        raise KubeError("\n".join(texts))

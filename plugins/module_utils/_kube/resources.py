@@ -11,7 +11,7 @@ import typing as t
 
 from .client import Client
 from .errors import UnknownKindError
-from .package import versions_of
+from .package import kinds_of
 
 
 class Resource(t.NamedTuple):
@@ -95,8 +95,9 @@ class Resources:
         self.client = client
         self.assume = assume
         self.known = dict(KNOWN)
-        self._asked: dict[str, list[Resource]] = {}
-        self._lock = threading.Lock()
+        self._asked: dict[str, list[dict[str, t.Any]]] = {}
+        self._kinds: dict[str, list[str]] | None = None
+        self._lock = threading.RLock()
 
     def learn(self, crd: t.Mapping[str, t.Any]) -> None:
         """Take the kinds of a CRD that the set brings along."""
@@ -116,13 +117,23 @@ class Resources:
         found = self.known.get((api_version, kind))
         if found:
             return found
-        for resource in self._served(api_version):
-            if resource.kind == kind:
-                self.known[api_version, kind] = resource
-                return resource
-        if self.assume and not self._served(api_version) and not self._versions(kind):
+        with self._lock:
+            self.known[api_version, kind] = found = self._looked_up(api_version, kind)
+        return found
+
+    def _looked_up(self, api_version: str, kind: str) -> Resource:
+        served = self._served(api_version)
+        for item in served:
+            if item["kind"] == kind and "/" not in item["name"]:
+                return Resource(api_version, kind, item["name"], bool(item.get("namespaced")))
+        if self.assume and not served and not self._versions(kind):
             return Resource(api_version, kind, f"{kind.lower()}s", namespaced=True)
         raise UnknownKindError(f"unknown kind {kind} in {api_version}")
+
+    def has_status(self, api_version: str, kind: str) -> bool:
+        """Whether the server keeps the status of a kind apart, for its controller to write."""
+        name = f"{self.find(api_version, kind).plural}/status"
+        return any(item["name"] == name for item in self._served(api_version))
 
     def elsewhere(self, kind: str) -> str:
         """Where else the server has a kind, for a message."""
@@ -132,18 +143,16 @@ class Resources:
         return "neither the server nor a CRD of the set has it: correct kind and apiVersion, or add its CRD"
 
     def _versions(self, kind: str) -> list[str]:
-        """The group versions in which the server has a kind."""
-        return versions_of(self.client.transport.connection, kind)
+        """The group versions in which the server has a kind; the server is searched once."""
+        with self._lock:
+            if self._kinds is None:
+                self._kinds = kinds_of(self.client.transport.connection)
+            return self._kinds.get(kind, [])
 
-    def _served(self, api_version: str) -> list[Resource]:
+    def _served(self, api_version: str) -> list[dict[str, t.Any]]:
         """The kinds of a group version on the server, asked for once."""
         with self._lock:
             if api_version not in self._asked:
                 root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-                body = self.client.find(root) or {}
-                self._asked[api_version] = [
-                    Resource(api_version, item["kind"], item["name"], bool(item.get("namespaced")))
-                    for item in body.get("resources") or []
-                    if "/" not in item["name"]
-                ]
+                self._asked[api_version] = (self.client.find(root) or {}).get("resources") or []
             return self._asked[api_version]

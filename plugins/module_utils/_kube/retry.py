@@ -15,6 +15,8 @@ from .errors import ApiError
 FIRST_CONTACT = 10.0  # seconds for a server that has not answered yet
 OUTAGE = 120.0  # seconds for a server that answered before: it may be restarting
 LONGEST_PAUSE = 5.0
+LONGEST_REQUEST = 30.0  # seconds of a Retry-After that are kept
+UNKNOWN_FAULTS = 3  # how often a 500 without a known cause is tried again: a load balancer may have sent it
 TRANSPORT = (OSError, http.client.HTTPException)
 
 # A 500 that another attempt does not cure: the server cannot type the object.
@@ -73,13 +75,10 @@ def webhook_missing(error: ApiError) -> bool:
 def api_delay(error: ApiError, attempt: int, recently_down: bool) -> float | None:
     """The pause after an answer of the server, or None when the answer is final."""
     if error.status == 429 or error.status in (502, 503, 504):
-        return pause(attempt) if error.retry_after is None else min(error.retry_after, 30.0)
-    if (
-        error.status == 500
-        and not error.message.startswith(PERMANENT)
-        and any(text in error.message for text in TRANSIENT)
-    ):
-        return pause(attempt)
+        return pause(attempt) if error.retry_after is None else min(error.retry_after, LONGEST_REQUEST)
+    if error.status == 500 and not error.message.startswith(PERMANENT):
+        known = any(text in error.message for text in TRANSIENT)
+        return pause(attempt) if known or attempt < UNKNOWN_FAULTS else None
     # A server that has just started knows no roles and tokens for a moment.
     if error.status in (401, 403) and recently_down and attempt < 8:
         return pause(attempt)

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from .objects import Key, Object
-from .ready import condition, status_of
+from .ready import condition, status_of, unobserved
 
 HOPELESS = frozenset(
     {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
@@ -22,6 +23,7 @@ HOPELESS = frozenset(
     }
 )
 MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+MOUNT_MEMORY = 150.0  # seconds: the kubelet tries again after two minutes at the latest, and tells it if it fails
 RESTARTS = 2
 
 
@@ -44,9 +46,24 @@ def sickness(pod: Object, mount_failure: str = "") -> str:
         # A claim that is being provisioned makes a pod unschedulable for a while.
         provisioning = "unbound immediate PersistentVolumeClaims" in scheduled.get("message", "")
         return "" if provisioning else f"unschedulable: {scheduled.get('message', '')}"
-    if mount_failure and not any("running" in (item.get("state") or {}) for item in containers(pod)):
-        return f"mount failed: {mount_failure}"
-    return ""
+    return f"mount failed: {mount_failure}" if mount_failure and not is_mounted(pod) else ""
+
+
+def is_mounted(pod: Object) -> bool:
+    """Whether the volumes of a pod are mounted: its sandbox is made after them, its containers after the sandbox."""
+    sandbox = condition(pod, "PodReadyToStartContainers").get("status") == "True"
+    return sandbox or any("running" in (item.get("state") or {}) for item in containers(pod))
+
+
+def event_age(event: Object, now: float) -> float:
+    """How many seconds before ``now`` (of the epoch) an event was seen last; 0 when that cannot be told."""
+    series = event.get("series") or {}
+    text = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    try:
+        seen = datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return 0.0
+    return max(now - seen.timestamp(), 0.0)
 
 
 def container_sickness(container: t.Mapping[str, t.Any]) -> str:
@@ -78,23 +95,38 @@ def expression_holds(item: t.Mapping[str, t.Any], labels: t.Mapping[str, str]) -
 
 
 def belongs(pod: Object, key: Key, workload: Object) -> bool:
-    """Whether a pod is run by the workload, in its newest form where that can be told."""
+    """Whether a pod is run by the workload, in any of its forms."""
     meta = pod["metadata"]
     if key.namespace != meta.get("namespace"):
         return False
     if key.kind == "Pod":
         return bool(key.name == meta["name"])
-    owner: dict[str, t.Any] = next((item for item in meta.get("ownerReferences") or [] if item.get("controller")), {})
+    owner = controller_of(pod)
     if key.kind in ("RayService", "RayCluster"):
-        own = owner.get("name") == key.name or (
-            key.kind == "RayService" and owner.get("name", "").startswith(f"{key.name}-")
-        )
-        return owner.get("kind") == "RayCluster" and own
+        clusters = ray_clusters(workload) if key.kind == "RayService" else {key.name}
+        return owner.get("kind") == "RayCluster" and owner.get("name") in clusters
     selector = (workload.get("spec") or {}).get("selector")
     if not isinstance(selector, dict) or not (selector.get("matchLabels") or selector.get("matchExpressions")):
         return False
     owned = {"Deployment": "ReplicaSet"}.get(key.kind, key.kind) == owner.get("kind")
     return owned and selects(selector, meta.get("labels") or {})
+
+
+def controller_of(obj: Object) -> dict[str, t.Any]:
+    """The reference to the object that made this one; empty without one."""
+    found = (obj.get("metadata") or {}).get("ownerReferences") or []
+    return next((item for item in found if item.get("controller")), {})
+
+
+def ray_clusters(service: Object) -> set[str]:
+    """The names of the RayClusters that a RayService runs: the old one is no matter when a new one is under way."""
+    if unobserved(service):
+        return set()
+    status = status_of(service)
+    names = [
+        (status.get(field) or {}).get("rayClusterName") for field in ("pendingServiceStatus", "activeServiceStatus")
+    ]
+    return set(list(filter(None, names))[:1])
 
 
 def is_stuck(pod: Object, workload: Object) -> bool:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import os
@@ -16,7 +15,7 @@ import tempfile
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from .connection import Connection, normal_server
+from .connection import Connection, basic, normal_server, read_file
 from .errors import KubeError
 
 
@@ -63,11 +62,6 @@ class TlsConnection(http.client.HTTPSConnection):
         self.sock = self.tls.wrap_socket(self.sock, server_hostname=self.tls_name)
 
 
-def basic(user: str, password: str) -> str:
-    """The header value of basic authentication."""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
 class Transport:
     """Opens connections, and keeps those that are free for the next request."""
 
@@ -76,6 +70,7 @@ class Transport:
         self.url = urlsplit(normal_server(connection.server))
         self.timeout = timeout
         self.context = tls_context(connection) if self.url.scheme == "https" else None
+        self.closed = False
         self.free: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
 
     @property
@@ -117,14 +112,16 @@ class Transport:
         except BaseException:
             held.close()
             raise
-        self.free.put(held)
+        if self.closed:
+            held.close()
+        else:
+            self.free.put(held)
 
     def authorization(self) -> dict[str, str]:
         """The headers that say who asks."""
         known = self.connection
         if known.token_file:
-            with open(known.token_file, encoding="utf-8") as stream:
-                return {"Authorization": f"Bearer {stream.read().strip()}"}
+            return {"Authorization": f"Bearer {read_file(known.token_file, 'tokenFile').strip()}"}
         if known.token:
             return {"Authorization": f"Bearer {known.token}"}
         if known.username and known.password is not None:
@@ -132,7 +129,8 @@ class Transport:
         return {}
 
     def close(self) -> None:
-        """Close what is kept."""
+        """Close what is kept, and what is in use as soon as it is given back."""
+        self.closed = True
         with contextlib.suppress(queue.Empty):
             while True:
                 self.free.get_nowait().close()

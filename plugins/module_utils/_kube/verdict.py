@@ -45,8 +45,9 @@ def conflict_text(rivals: t.Sequence[Contest]) -> str:
 
 
 def is_immutable(error: ApiError) -> bool:
-    """Whether the server refuses because a field can never change."""
-    return error.status in (422, 403, 400) and bool(IMMUTABLE.search(error.message))
+    """Whether the server refuses for no other reason than fields that can never change."""
+    texts = [str(cause.get("message") or "") for cause in error.causes] or [error.message]
+    return error.status in (422, 403, 400) and all(IMMUTABLE.search(text) for text in texts)
 
 
 def waits_for(error: ApiError, wanted: t.Mapping[Key, Object]) -> bool:

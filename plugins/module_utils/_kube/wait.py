@@ -11,13 +11,14 @@ import time
 import typing as t
 
 from .client import Client
-from .diagnose import Diagnosis, diagnose
+from .diagnose import Diagnosis, diagnose_all, used_secrets
 from .errors import ApiError, KubeError
 from .objects import SET_LABEL, Key, Object, SetId
-from .ready import FAILED, is_watched, unready
+from .ready import FAILED, is_silent, is_watched, unready
 from .remove import delete, doomed
 from .resources import EVENT, POD, Resource, Resources
-from .sick import MOUNT_EVENTS, all_probed, belongs, containers, is_stuck, sickness
+from .revision import Revisions
+from .sick import MOUNT_EVENTS, MOUNT_MEMORY, all_probed, belongs, containers, event_age, is_stuck, sickness
 from .watch import Event, Watch, remaining
 
 PODS, EVENTS = "pods", "events"
@@ -41,22 +42,34 @@ class Waiter:
     """Follows what is not ready yet. Its state changes with the events, its decisions are pure functions."""
 
     def __init__(
-        self, client: Client, resources: Resources, set_id: SetId, patience: Patience, progress: t.Callable[[str], None]
+        self,
+        client: Client,
+        resources: Resources,
+        set_id: SetId,
+        patience: Patience,
+        progress: t.Callable[[str], None],
+        learn_secret: t.Callable[[Object], None],
     ) -> None:
         self.client = client
         self.resources = resources
         self.set_id = set_id
         self.patience = patience
         self.progress = progress
+        self.learn_secret = learn_secret
+        self.revisions = Revisions(client, resources)
         self.pending: dict[Key, Object] = {}
         self.reasons: dict[Key, str] = {}
         self.pods: dict[tuple[str, str], Object] = {}
-        self.mounts: dict[tuple[str, str], str] = {}
+        self.mounts: dict[tuple[str, str], tuple[str, float]] = {}  # what failed, and until when that counts
         self.sick_since: dict[str, float] = {}
         self.ready_since: dict[Key, float] = {}
+        self.silent_until: dict[Key, float] = {}
 
-    def wait(self, objects: t.Mapping[Key, Object]) -> None:
-        """Return when all objects are ready, else raise NotReadyError with the diagnosis."""
+    def wait(self, objects: t.Mapping[Key, Object], fresh: t.Collection[Key] = ()) -> None:
+        """Return when all objects are ready, else raise NotReadyError with the diagnosis. Fresh ones were just made."""
+        for key in fresh:
+            if is_silent(objects[key]) and self.resources.has_status(objects[key]["apiVersion"], key.kind):
+                self.silent_until[key] = time.monotonic() + min(SETTLE, self.patience.timeout / 2)
         self.pending = {key: obj for key, obj in objects.items() if is_watched(obj) and self.not_ready(key, obj)}
         if not self.pending:
             return
@@ -76,16 +89,18 @@ class Waiter:
 
     def failure(self, what: str, keys: list[Key]) -> NotReadyError:
         """The error with everything that helps to understand it."""
-        found: list[Diagnosis] = [
-            Diagnosis(key, self.reasons.get(key, ""), self.pending[key], self.pods_of(key)) for key in keys[:5]
-        ]
-        text = "\n".join(diagnose(self.client, item) for item in found)
-        more = f"\nand {len(keys) - 5} more: {', '.join(map(str, keys[5:]))}" if len(keys) > 5 else ""
-        return NotReadyError(f"the set {self.set_id.name} {what}:\n{text}{more}")
+        pods = {key: [pod for pod in self.pods_of(key) if unready(pod) and self.is_newest(pod, key)] for key in keys}
+        found = [Diagnosis(key, self.reasons.get(key, ""), self.pending[key], pods[key]) for key in keys]
+        # A log line may hold the value of a Secret that is not the set's: it can be hidden only when it is known.
+        for secret in used_secrets(self.client, found):
+            self.learn_secret(secret)
+        return NotReadyError(f"the set {self.set_id.name} {what}:\n{diagnose_all(self.client, found)}")
 
     def not_ready(self, key: Key, obj: Object) -> bool:
         """Whether the object is not ready; the reason is kept and shown when it changes."""
         reason = unready(obj)
+        if not reason and key in self.silent_until and is_silent(obj):
+            reason = "its controller has not said anything yet"
         if reason and key.kind == "PersistentVolumeClaim" and self.waits_for_pod(obj):
             reason = ""
         if reason != self.reasons.get(key, ""):
@@ -140,7 +155,8 @@ class Waiter:
         name = (meta.get("namespace") or "", meta["name"])
         if source == EVENTS:
             if obj.get("reason") in MOUNT_EVENTS:
-                self.mounts[name[0], obj["involvedObject"]["name"]] = obj.get("message", "")
+                until = time.monotonic() + MOUNT_MEMORY - event_age(obj, time.time())
+                self.mounts[name[0], obj["involvedObject"]["name"]] = (obj.get("message", ""), until)
         elif source == PODS:
             pod = {"apiVersion": POD.api_version, "kind": POD.kind, **obj}
             self.pods.pop(name, None) if gone else self.pods.update({name: pod})
@@ -151,10 +167,14 @@ class Waiter:
                 self.lose(key)
             elif key in self.pending:
                 self.pending[key] = full
-                if self.not_ready(key, full):
-                    self.ready_since.pop(key, None)
-                else:
-                    self.ready_since.setdefault(key, time.monotonic())
+                self.judge(key)
+
+    def judge(self, key: Key) -> None:
+        """Note since when an object is ready, if it is."""
+        if self.not_ready(key, self.pending[key]):
+            self.ready_since.pop(key, None)
+        else:
+            self.ready_since.setdefault(key, time.monotonic())
 
     def miss(self, resource: Resource, namespace: str, names: set[str]) -> None:
         """Notice what a LIST no longer has."""
@@ -172,6 +192,10 @@ class Waiter:
 
     def settle(self, now: float) -> None:
         """Let go of what is ready. A container without a probe counts as ready even if it crashes a moment later."""
+        for key in [key for key, until in self.silent_until.items() if now >= until]:
+            del self.silent_until[key]
+            if key in self.pending and not self.reasons.get(key, "").startswith(FAILED):
+                self.judge(key)
         for key, since in list(self.ready_since.items()):
             restarted = any(item.get("restartCount") for pod in self.pods_of(key) for item in containers(pod))
             needed = SETTLE + (self.patience.grace if restarted else 0)
@@ -182,20 +206,25 @@ class Waiter:
         """The pods of a workload that is waited for."""
         return [pod for pod in self.pods.values() if belongs(pod, key, self.pending[key])]
 
+    def is_newest(self, pod: Object, key: Key) -> bool:
+        """Whether a pod is of the newest form of its workload."""
+        return not self.revisions.outdated(pod, key, self.pending[key])
+
     def hopeless(self, now: float) -> Key | None:
         """The first object that cannot become ready, if there is one."""
         for key in list(self.pending):
             if self.reasons.get(key, "").startswith(FAILED):
                 return key
             for pod in self.pods_of(key):
-                if self.sick_too_long(pod, now) and not self.unstick(pod, key):
+                if self.sick_too_long(pod, now) and not self.unstick(pod, key) and self.is_newest(pod, key):
                     return key
         return None
 
     def sick_too_long(self, pod: Object, now: float) -> bool:
         """Whether a pod looks sick for longer than the grace."""
         meta = pod["metadata"]
-        why = sickness(pod, self.mounts.get((meta.get("namespace", ""), meta["name"]), ""))
+        failure, until = self.mounts.get((meta.get("namespace", ""), meta["name"]), ("", now))
+        why = sickness(pod, failure if now < until else "")
         if not why:
             # A crashing container runs for a moment between two crashes: only a ready pod is well again.
             if not unready(pod) or not any(item.get("restartCount") for item in containers(pod)):

@@ -20,6 +20,15 @@ import typing as t
 from urllib.parse import parse_qs, urlsplit
 
 Object = dict[str, t.Any]
+COLLECTIONS = (
+    *("configmaps", "secrets", "deployments", "statefulsets", "daemonsets", "pods", "events", "things"),
+    *("replicasets", "controllerrevisions"),
+)
+DISCOVERY: dict[str, Object] = {
+    "/version": {"major": "1", "minor": "34"},
+    "/api/v1": {"resources": [{"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get"]}]},
+    "/apis": {"groups": []},
+}
 
 
 @dataclasses.dataclass
@@ -145,6 +154,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "DELETE":
             if path not in store.objects:
                 return 404, {"kind": "Status", "reason": "NotFound", "message": "not found"}
+            # As the real one: where there is a body, the query says nothing.
+            if body.get("dryRun") == ["All"] if body else query.get("dryRun") == "All":
+                return 200, store.objects[path]
             return 200, store.save(path, store.objects[path], "DELETED")
         if query.get("watch") == "true":
             self.stream(path, query)
@@ -157,7 +169,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with store.lock:
             if path in store.objects:
                 return 200, copy.deepcopy(store.objects[path])
-            if re.search(r"/(configmaps|secrets|deployments|statefulsets|daemonsets|pods|events|things)$", path):
+            if path in DISCOVERY:
+                return 200, DISCOVERY[path]
+            if path.rpartition("/")[2] in COLLECTIONS:
                 return 200, {
                     "metadata": {"resourceVersion": str(next(store.versions))},
                     "items": self.found(path, query),

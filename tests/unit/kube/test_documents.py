@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document, parse, refuse_duplicates
+from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document, duplicates, parse
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import key_of
 
@@ -74,5 +74,14 @@ def test_duplicates_name_both_places() -> None:
     found = [
         Document(item.object, f"file {number}") for number, item in enumerate(parse(f"{GOOD}---\n{GOOD}", "x.yml"))
     ]
-    with pytest.raises(KubeError, match="ConfigMap a stands twice: in file 0 and in file 1"):
-        refuse_duplicates(found, key_of)
+    assert duplicates(found, key_of) == ["ConfigMap a stands twice: in file 0 and in file 1"]
+
+
+def test_all_that_is_wrong_in_a_file_comes_at_once() -> None:
+    with pytest.raises(KubeError) as caught:
+        parse(f"text\n---\n{GOOD}---\nkind: ConfigMap\n---\napiVersion: v1\nkind: Secret\nmetadata: {{}}\n", "x.yml")
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
+        "x.yml, document 1 is not an object but str",
+        "x.yml, document 3 has no apiVersion",
+        "x.yml, document 4",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 
 import pytest
@@ -26,13 +27,9 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.inventory imp
 from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import Key, SetId, key_of, wave
 from ansible_collections.mlops.platform.plugins.module_utils._kube.observe import Listing, paths
 from ansible_collections.mlops.platform.plugins.module_utils._kube.options import Options
-from ansible_collections.mlops.platform.plugins.module_utils._kube.plan import (
-    is_immutable,
-    missing_namespace,
-    waits_for,
-)
 from ansible_collections.mlops.platform.plugins.module_utils._kube.prune import fate, uses
 from ansible_collections.mlops.platform.plugins.module_utils._kube.remove import doomed, holders
+from ansible_collections.mlops.platform.plugins.module_utils._kube.replace import for_twins_only, twin_name
 from ansible_collections.mlops.platform.plugins.module_utils._kube.resources import KNOWN
 from ansible_collections.mlops.platform.plugins.module_utils._kube.retry import (
     FIRST_CONTACT,
@@ -40,6 +37,11 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.retry import 
     Contact,
     delay,
     pause,
+)
+from ansible_collections.mlops.platform.plugins.module_utils._kube.verdict import (
+    is_immutable,
+    missing_namespace,
+    waits_for,
 )
 
 Object = dict[str, t.Any]
@@ -151,7 +153,7 @@ def error(status: int, message: str = "", retry_after: float | None = None, **fi
         (error(500, "etcdserver: request timed out"), pause(0)),
         (error(500, "failed calling webhook x"), pause(0)),
         (error(500, "failed to create typed patch object: etcdserver: "), None),
-        (error(500, "anything else"), None),
+        (error(500, "anything else"), pause(0)),
         (error(403), None),
         (error(404), None),
         (error(422), None),
@@ -162,6 +164,13 @@ def error(status: int, message: str = "", retry_after: float | None = None, **fi
 )
 def test_what_is_tried_again(fault: Exception, expected: float | None) -> None:
     assert delay(fault, 0, 0.0, Contact(answered=True), now=1e9) == expected
+
+
+def test_a_fault_without_a_known_cause_is_tried_three_times_more() -> None:
+    """A load balancer answers 500 with a page of its own, or with nothing."""
+    for fault in (ApiError(500, ""), ApiError(500, "<html>oops</html>")):
+        waits = [delay(fault, attempt, 0.0, Contact(answered=True), 1e9) for attempt in range(4)]
+        assert waits == [pause(0), pause(1), pause(2), None]
 
 
 def test_how_long_it_is_tried() -> None:
@@ -196,6 +205,10 @@ def test_a_missing_permission_is_named() -> None:
     assert str(error(403, "denied by policy")) == "denied by policy"
 
 
+def causes(*messages: str) -> Object:
+    return {"details": {"causes": [{"message": message, "field": "spec.x"} for message in messages]}}
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
@@ -206,6 +219,8 @@ def test_a_missing_permission_is_named() -> None:
         (error(422, "roleRef: Invalid value: x: cannot change roleRef"), True),
         (error(422, "spec.ports: Required value"), False),
         (error(500, "field is immutable"), False),
+        (error(422, "x: field is immutable, spec.ports: Required value", **causes("field is immutable")), True),
+        (error(422, "x: field is immutable", **causes("field is immutable", "Required value")), False),
     ],
 )
 def test_immutable(fault: ApiError, expected: bool) -> None:
@@ -297,6 +312,28 @@ def test_fields_that_cannot_be_given_once(field: str) -> None:
 def test_fields_that_are_given_once() -> None:
     found = options.not_owned([{"kind": "RayService", "name": "x", "field": ".spec.serveConfigV2"}], "ns")
     assert [tuple(item) for item in found] == [("RayService", "x", "ns", ("spec", "serveConfigV2"))]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (error(422, "spec.ports[0].nodePort: Invalid value: 30000: provided port is already allocated"), True),
+        (error(403, "exceeded quota: small, requested: count/jobs=1, used: 1, limited: 1"), True),
+        (error(422, "x", details={"causes": [{"field": "metadata.name", "message": "must be default"}]}), True),
+        (error(422, "x", details={"causes": [{"field": "", "message": f"{twin_name('web')} is no good name"}]}), True),
+        (error(422, "spec.replicas: Invalid value: -1", **causes("Invalid value: -1")), False),
+        (error(403, "violates PodSecurity"), False),
+    ],
+)
+def test_what_stands_against_a_twin_only(fault: ApiError, expected: bool) -> None:
+    assert for_twins_only(fault, twin_name("web")) is expected
+
+
+@pytest.mark.parametrize("name", ["web", "x" * 63, "a." * 31 + "a", "x" * 250])
+def test_the_name_of_a_twin(name: str) -> None:
+    assert re.fullmatch(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?", twin_name(name))
+    assert len(twin_name(name)) <= 63
+    assert twin_name(name) != name
 
 
 def test_what_holds_an_object() -> None:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 import pytest
 import yaml
 
+from ansible_collections.mlops.platform.plugins.module_utils._kube.client import Client
 from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import Key
+from ansible_collections.mlops.platform.plugins.module_utils._kube.resources import Resources
+from ansible_collections.mlops.platform.plugins.module_utils._kube.revision import (
+    Revisions,
+    newest_of_daemon_set,
+    newest_of_deployment,
+)
 from ansible_collections.mlops.platform.plugins.module_utils._kube.sick import (
     all_probed,
     belongs,
+    event_age,
     is_stuck,
     selects,
     sickness,
 )
+
+from .fake_api import Fault, Server
 
 Object = dict[str, t.Any]
 
@@ -74,6 +85,11 @@ def test_sick(status: str, mount: str, reason: str) -> None:
         ("containerStatuses: [{name: c, restartCount: 5, state: {terminated: {exitCode: 0}}}]", ""),
         ("phase: Succeeded", "x"),
         (
+            "{conditions: [{type: PodReadyToStartContainers, status: 'True'}],"
+            " containerStatuses: [{name: c, state: {waiting: {reason: ContainerCreating}}}]}",
+            "a mount that failed before, while a large image is pulled",
+        ),
+        (
             "conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable,"
             " message: 'pod has unbound immediate PersistentVolumeClaims'}]",
             "",
@@ -112,6 +128,16 @@ def owned(kind: str, name: str = "x-1", **meta: t.Any) -> Object:
     return pod("", ownerReferences=[owner], labels={"app": "x"}, **meta)
 
 
+def service(active: str, pending: str = "", generation: int = 1) -> Object:
+    """A RayService whose operator has seen its first form."""
+    status = {
+        "observedGeneration": 1,
+        "activeServiceStatus": {"rayClusterName": active},
+        "pendingServiceStatus": {"rayClusterName": pending},
+    }
+    return {"metadata": {"generation": generation}, "status": status}
+
+
 SELECTED = {"spec": {"selector": {"matchLabels": {"app": "x"}}}}
 
 
@@ -126,13 +152,77 @@ SELECTED = {"spec": {"selector": {"matchLabels": {"app": "x"}}}}
         (owned("Job"), Key("batch", "Job", "ns", "x"), SELECTED, True),
         (pod("", labels={"app": "x"}), Key("apps", "Deployment", "ns", "x"), SELECTED, False),
         (pod(""), Key("", "Pod", "ns", "p"), {}, True),
-        (owned("RayCluster", "models-abcde"), Key("ray.io", "RayService", "ns", "models"), {}, True),
-        (owned("RayCluster", "others-abcde"), Key("ray.io", "RayService", "ns", "models"), {}, False),
+        (owned("RayCluster", "ray-two-a"), Key("ray.io", "RayService", "ns", "ray"), service("ray-b"), False),
+        (owned("RayCluster", "ray-b"), Key("ray.io", "RayService", "ns", "ray"), service("ray-b"), True),
+        (owned("RayCluster", "ray-b"), Key("ray.io", "RayService", "ns", "ray"), service("ray-b", "ray-c"), False),
+        (owned("RayCluster", "ray-c"), Key("ray.io", "RayService", "ns", "ray"), service("ray-b", "ray-c"), True),
+        (owned("RayCluster", "ray-c"), Key("ray.io", "RayService", "ns", "ray"), service("", "ray-c"), True),
+        (owned("RayCluster", "ray-b"), Key("ray.io", "RayService", "ns", "ray"), service("ray-b", generation=2), False),
         (owned("RayCluster", "models"), Key("ray.io", "RayCluster", "ns", "models"), {}, True),
     ],
 )
 def test_whose_pod_it_is(item: Object, key: Key, workload: Object, found: bool) -> None:
     assert belongs(item, key, workload) is found
+
+
+NOW = datetime.datetime(2026, 1, 1, 0, 1, tzinfo=datetime.timezone.utc).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("event", "age"),
+    [
+        ({"lastTimestamp": "2026-01-01T00:00:00Z"}, 60.0),
+        ({"lastTimestamp": None, "eventTime": "2026-01-01T00:00:30.500000Z"}, 29.5),
+        ({"series": {"lastObservedTime": "2026-01-01T00:00:59Z"}, "eventTime": "2026-01-01T00:00:00Z"}, 1.0),
+        ({"lastTimestamp": "2026-01-01T00:09:00Z"}, 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_the_age_of_an_event(event: Object, age: float) -> None:
+    assert event_age(event, NOW) == age
+
+
+def form(name: str, uid: str, number: int) -> Object:
+    """A ReplicaSet or ControllerRevision."""
+    meta = {
+        "name": name,
+        "ownerReferences": [{"uid": uid, "controller": True}],
+        "annotations": {"deployment.kubernetes.io/revision": str(number)},
+        "labels": {"pod-template-hash": name, "controller-revision-hash": name},
+    }
+    return {"metadata": meta, "revision": number}
+
+
+def test_the_newest_form_is_that_of_the_highest_number() -> None:
+    forms = [form("old", "u", 9), form("new", "u", 10), form("older", "u", 8)]
+    assert newest_of_deployment(forms) == ("pod-template-hash", "new")
+    assert newest_of_daemon_set(forms) == ("controller-revision-hash", "new")
+    assert newest_of_deployment([]) == ("pod-template-hash", "")
+
+
+@pytest.mark.parametrize(("kind", "plural"), [("Deployment", "replicasets"), ("DaemonSet", "controllerrevisions")])
+def test_whose_pods_are_outdated(server: Server, client: Client, kind: str, plural: str) -> None:
+    for name, uid, number in (("old", "u", 1), ("new", "u", 2), ("other", "x", 3)):
+        server.store.save(f"/apis/apps/v1/namespaces/ns/{plural}/{name}", form(name, uid, number), "ADDED")
+    workload: Object = {"metadata": {"uid": "u", "generation": 2}, "status": {"observedGeneration": 2}}
+    labels = {name: {"pod-template-hash": name, "controller-revision-hash": name} for name in ("old", "new")}
+    key, revisions = Key("apps", kind, "ns", "x"), Revisions(client, Resources(client))
+    assert revisions.outdated(pod("", labels=labels["old"]), key, workload)
+    assert not revisions.outdated(pod("", labels=labels["new"]), key, workload)
+    assert len(server.seen) == 1, "the server is asked once for each form"
+    later: Object = {**workload, "metadata": {"uid": "u", "generation": 3}}
+    assert revisions.outdated(pod("", labels=labels["new"]), key, later), "its controller has not seen the new form"
+    held = {**workload, "spec": {"updateStrategy": {"type": "OnDelete"}}}
+    assert not revisions.outdated(pod("", labels=labels["old"]), key, held)
+
+
+def test_pods_count_where_the_newest_form_may_not_be_read(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", "replicasets", 9, 403, {"message": "forbidden"})]
+    workload: Object = {"metadata": {"uid": "u", "generation": 2}, "status": {"observedGeneration": 2}}
+    found = Revisions(client, Resources(client)).outdated(
+        pod("", labels={"pod-template-hash": "a"}), Key("apps", "Deployment", "ns", "x"), workload
+    )
+    assert not found
 
 
 def test_a_pod_of_an_old_revision_holds_a_stateful_set() -> None:
