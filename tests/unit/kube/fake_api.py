@@ -26,8 +26,11 @@ COLLECTIONS = (
 )
 DISCOVERY: dict[str, Object] = {
     "/version": {"major": "1", "minor": "34"},
-    "/api/v1": {"resources": [{"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get"]}]},
-    "/apis": {"groups": []},
+    "/api/v1": {
+        "kind": "APIResourceList",
+        "resources": [{"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get"]}],
+    },
+    "/apis": {"kind": "APIGroupList", "groups": []},
 }
 
 
@@ -125,6 +128,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(size)) if size else None
         self.server.seen.append(f"{self.command} {self.path}")
+        self.server.credentials.append(self.headers.get("Authorization") or "")
         fault = self.server.fault(f"{self.command} {self.path}")
         if fault and not fault.after:
             self.fail(fault)
@@ -208,7 +212,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 line = json.dumps(event).encode() + b"\n"
                 if fault == "close":
                     break
-                data = line[: len(line) // 2] if fault == "cut" else line
+                data = line[: len(line) // 2] if fault == "cut" else b"<html>\n" if fault == "garbage" else line
                 self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
                 self.wfile.flush()
                 if fault == "cut":
@@ -265,6 +269,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.store = Store()
         self.faults: list[Fault] = []
         self.seen: list[str] = []
+        self.credentials: list[str] = []
         self.stopped = threading.Event()
         self._lock = threading.Lock()
 

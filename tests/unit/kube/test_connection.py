@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
+import time
 import typing as t
 from pathlib import Path
 
@@ -12,7 +14,11 @@ import yaml
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import check_server, merged, normal_server
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.mlops.platform.plugins.module_utils._kube.kubeconfig import connection_from, from_kubeconfig
+from ansible_collections.mlops.platform.plugins.module_utils._kube.kubeconfig import (
+    absolute_user,
+    connection_from,
+    from_kubeconfig,
+)
 
 Object = dict[str, t.Any]
 SERVER = "https://10.0.0.1:6443"
@@ -52,6 +58,19 @@ SERVER = "https://10.0.0.1:6443"
 def test_where_options_come_from(args: Object, variables: Object, environ: dict[str, str], expected: Object) -> None:
     found = {name: value for name, value in merged(args, variables, environ).items() if value}
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "names"),
+    [
+        ({"kubeconfig": "/a", "host": SERVER}, "kubeconfig and host"),
+        ({"kubeconfig": "/a", "api_key": "t", "ca_cert": "/c"}, "kubeconfig and api_key, kubeconfig and ca_cert"),
+        ({"context": "a", "host": SERVER}, "host and context"),
+    ],
+)
+def test_arguments_of_which_one_would_be_ignored(args: Object, names: str) -> None:
+    with pytest.raises(KubeError, match=f"^{names} exclude each other"):
+        merged(args, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -236,3 +255,60 @@ def test_an_exec_plugin_that_fails() -> None:
     }
     with pytest.raises(KubeError, match="the credential plugin of context one gave no credentials"):
         connection_from({"kubeconfig": config(user), "allow_any_server": True})
+
+
+def issued(program: Path, status: Object) -> Object:
+    """A user whose plugin lies beside the kubeconfig and answers with these credentials."""
+    version = "client.authentication.k8s.io/v1"
+    answer = json.dumps({"kind": "ExecCredential", "apiVersion": version, "status": status})
+    program.write_text(f"#!/bin/sh\ncat <<END\n{answer}\nEND\n")
+    program.chmod(0o755)
+    return {"exec": {"apiVersion": version, "command": f"./{program.name}", "interactiveMode": "Never"}}
+
+
+def test_an_exec_plugin_beside_the_kubeconfig_leaves_no_key_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its certificate and key are read, again after a 401 too, and the paths do not depend on the current folder."""
+    for name in ("config", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    folder = tmp_path / "config"
+    (folder / "ca.crt").write_text("CA\n")
+    user = issued(folder / "plugin", {"clientCertificateData": "CERT", "clientKeyData": "KEY"})
+    (folder / "kubeconfig").write_text(yaml.safe_dump(config(user, {"certificate-authority": "ca.crt"})))
+    found = from_kubeconfig(str(folder / "kubeconfig"))
+    assert found.refresh is not None
+    for connection in (found, found.refresh()):
+        assert (connection.ca, connection.client_cert, connection.client_key) == ("CA\n", "CERT", "KEY")
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_paths_of_an_auth_provider() -> None:
+    user = {"auth-provider": {"name": "oidc", "config": {"idp-certificate-authority": "idp.crt", "client-id": "c"}}}
+    assert absolute_user(user, "/folder")["auth-provider"]["config"] == {
+        "idp-certificate-authority": "/folder/idp.crt",
+        "client-id": "c",
+    }
+    assert absolute_user({"exec": {"command": "aws"}}, "/folder")["exec"]["command"] == "aws"
+
+
+def test_oidc() -> None:
+    """A token that has not expired is taken as it is."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, {"exp": time.time() + 3600, "sub": "ana"}, {})]
+    token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    provider = {"client-id": "c", "client-secret": "s", "id-token": token, "idp-issuer-url": "https://idp.invalid"}
+    provider["refresh-token"] = "r"
+    found = from_kubeconfig(config({"auth-provider": {"name": "oidc", "config": provider}}))
+    assert found.token == token
+    assert found.refresh is not None
+
+
+def test_a_host_with_a_client_certificate(tmp_path: Path) -> None:
+    params = {"host": SERVER, "expected_server": SERVER}
+    for name in ("client_cert", "client_key", "ca_cert"):
+        (tmp_path / name).write_text(f"the {name}")
+        params[name] = str(tmp_path / name)
+    found = connection_from(merged(params, {}, {}))
+    assert (found.client_cert, found.client_key, found.ca) == ("the client_cert", "the client_key", "the ca_cert")
+    assert found.token is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import socket
 import threading
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +19,9 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.documents imp
 from ansible_collections.mlops.platform.plugins.module_utils._kube.engine import Engine, Outcome
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import ApiError, KubeError, UnreachableError
 from ansible_collections.mlops.platform.plugins.module_utils._kube.mask import Mask
+from ansible_collections.mlops.platform.plugins.module_utils._kube.package import kinds_of
 from ansible_collections.mlops.platform.plugins.module_utils._kube.wait import NotReadyError
-from ansible_collections.mlops.platform.plugins.module_utils._kube.watch import Watch
+from ansible_collections.mlops.platform.plugins.module_utils._kube.watch import Follower, Watch
 
 from .fake_api import Fault, Server
 
@@ -76,6 +79,74 @@ def test_a_fault_while_removing(server: Server, client: Client, case: str) -> No
     present(client, CONF)
     assert server.faults[0].times == 0
     assert "/api/v1/namespaces/ns/configmaps/more" not in server.store.objects
+
+
+REALLY = "(?!.*dryRun)"
+CANNOT_DELETE = {"message": 'forbidden: User "ana" cannot delete resource "configmaps" in API group "" in ns'}
+
+
+def test_a_removal_that_is_not_allowed_is_part_of_the_plan(server: Server, client: Client) -> None:
+    present(client, CONF, MORE)
+    server.faults = [Fault("status", "^DELETE", 99, 403, CANNOT_DELETE)]
+    for given in ({}, {"check_mode": True}):
+        with pytest.raises(
+            KubeError, match="more: it cannot be removed: missing permission: user ana may not delete"
+        ) as caught:
+            present(client, {**CONF, "data": {"a": "2"}}, **given)
+        assert "cannot be applied, and nothing was changed" in str(caught.value)
+        with pytest.raises(KubeError, match="the set demo cannot be removed, and nothing was changed"):
+            engine(client, state="absent", **given).absent()
+    assert server.store.objects[PATH]["data"] == {"a": "1"}
+
+
+def test_what_was_removed_before_a_fault_is_told(server: Server, client: Client) -> None:
+    present(client, CONF, MORE)
+    server.faults = [Fault("status", f"^DELETE {REALLY}.*more", 99, 403, CANNOT_DELETE)]
+    run = engine(client, state="absent")
+    with pytest.raises(KubeError, match="ConfigMap ns/more: missing permission"):
+        run.absent()
+    assert run.done
+    assert run.done.result()["pruned"] == ["ConfigMap ns/conf"]
+    assert run.done.result()["changed"]
+
+
+REPLACEABLE: Object = {
+    **CONF,
+    "metadata": {"name": "conf", "annotations": {"mlops.platform/replace": "true"}},
+    "data": {"a": "2"},
+}
+FIXED = Fault("status", "^PATCH .*/conf[?].*dryRun", 1, 422, {"message": "data: field is immutable"})
+
+
+def test_a_replacement_whose_new_object_is_refused_counts_as_removed(server: Server, client: Client) -> None:
+    present(client, CONF)
+    server.faults = [armed(FIXED, FIXED.pattern), Fault("status", f"^PATCH {REALLY}", 99, 422, {"message": "no"})]
+    run = engine(client)
+    with pytest.raises(KubeError, match="not all objects could be applied"):
+        run.present([Document(json.loads(json.dumps(REPLACEABLE)), "test")])
+    assert run.done
+    assert (run.done.result()["pruned"], run.done.result()["replaced"]) == (["ConfigMap ns/conf"], [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            Fault("status", "^PATCH .*/conf-.*dryRun", 9, 422, {"message": "data: too long"}),
+            "refuses the new one: data",
+        ),
+        (Fault("status", "^DELETE .*dryRun", 9, 403, CANNOT_DELETE), "may not delete configmaps"),
+    ],
+)
+def test_a_replacement_that_cannot_be_is_refused_before(
+    server: Server, client: Client, fault: Fault, message: str
+) -> None:
+    present(client, CONF)
+    server.faults = [armed(FIXED, FIXED.pattern), armed(fault, fault.pattern)]
+    with pytest.raises(KubeError, match=message) as caught:
+        present(client, REPLACEABLE)
+    assert "nothing was changed" in str(caught.value)
+    assert server.store.objects[PATH]["data"] == {"a": "1"}
 
 
 @pytest.mark.parametrize("case", ["reset", "answer cut off", "answer lost", "503 with a time", "429"])
@@ -190,6 +261,35 @@ def test_new_credentials_after_a_401(server: Server) -> None:
         assert made.transport.connection.token == "new"
 
 
+def test_new_credentials_are_had_once_for_all_threads(server: Server) -> None:
+    asked = []
+
+    def refresh() -> Connection:
+        asked.append(1)
+        return Connection(server.url, token="new", refresh=refresh)
+
+    with Client(Connection(server.url, token="old", refresh=refresh), workers=8) as made:
+        old = made.transport
+        with old.lease():
+            refused = ApiError(401, {})
+            assert made.each(lambda _number: made.renewed(refused, old), range(8)) == [True] * 8
+        assert len(asked) == 1
+        assert old.free.empty(), "a connection with the old credentials was kept"
+        assert made.renewed(refused, made.transport)
+        assert len(asked) == 2
+        assert made.get("/version")["major"] == "1"
+
+
+def test_a_token_file_that_vanished(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("a-token\n")
+    with Client(Connection(server.url, token_file=str(path))) as made:
+        assert made.headers()["Authorization"] == "Bearer a-token"
+        path.unlink()
+        with pytest.raises(KubeError, match=f"tokenFile {path} cannot be read: .*No such file"):
+            made.get("/version")
+
+
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -250,6 +350,13 @@ BROKEN: dict[str, t.Callable[[Server], None]] = {
         server, {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
     ),
     "500": lambda server: gone(server, {"type": "ERROR", "object": {"kind": "Status", "code": 500}}),
+    "not JSON": lambda server: gone(server, {"fault": "garbage"}),
+    "no event": lambda server: gone(server, {"type": "MODIFIED", "object": {}}),
+    "closed, then 401 and 403 as after a restart": lambda server: (
+        server.faults.append(Fault("status", "watch=true", 2, 401)),
+        server.faults.append(Fault("status", "watch=true", 2, 403)),
+        gone(server, {"fault": "close"}),
+    )[2],
     "closed, then 410": lambda server: (
         server.faults.append(Fault("status", "watch=true", 1, 410, {"reason": "Expired"})),
         gone(server, {"fault": "close"}),
@@ -282,6 +389,62 @@ def test_a_watch_without_permission_says_so(server: Server, client: Client) -> N
     assert event is not None
     assert event.type == "FAILED"
     assert isinstance(event.object, ApiError)
+
+
+def test_who_may_list_but_not_watch_is_told_at_once(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", "watch=true", 99, 403, {"message": "forbidden"})]
+    with Watch(client) as opened:
+        opened.follow("maps", "/api/v1/namespaces/ns/configmaps", {})
+        events = [opened.next(5), opened.next(5)]
+    assert [event and event.type for event in events] == ["LISTED", "FAILED"]
+    assert server.faults[0].times == 98
+
+
+def answer(status: int, retry_after: float | None = None) -> ApiError:
+    return ApiError(status, {"message": "x"}, retry_after)
+
+
+@pytest.mark.parametrize(
+    ("error", "worked", "recently_down", "expected", "version"),
+    [
+        (answer(429, 7), True, False, 7.0, "5"),
+        (answer(503, 99), True, False, 30.0, ""),
+        (answer(410), True, False, retry.pause(0), ""),
+        (answer(401), False, False, retry.pause(0), "5"),
+        (answer(403), True, False, retry.pause(0), "5"),
+        (answer(403), False, True, retry.pause(0), "5"),
+        (answer(403), False, False, None, "5"),
+        (answer(404), True, False, None, "5"),
+        (ConnectionResetError(), True, False, retry.pause(0), "5"),
+    ],
+)
+def test_when_a_watch_is_opened_again(
+    error: Exception, worked: bool, recently_down: bool, expected: float | None, version: str
+) -> None:
+    follower = Follower()
+    follower.version, follower.worked = "5", worked
+    assert follower.delay(error, 0.0, recently_down) == expected
+    assert follower.version == version
+
+
+def test_a_refusal_that_lasts_ends_a_watch() -> None:
+    follower = Follower()
+    follower.well()
+    assert follower.delay(answer(403), 0.0, False) is not None
+    assert follower.delay(answer(403), 9.0, False) is not None
+    assert follower.delay(answer(403), 11.0, False) is None
+
+
+def test_a_watch_gets_new_credentials(server: Server) -> None:
+    fresh = Connection(server.url, token="new")
+    with Client(Connection(server.url, token="old", refresh=lambda: fresh)) as made, Watch(made) as opened:
+        server.faults = [Fault("status", "watch=true", 1, 401)]
+        opened.follow("maps", "/api/v1/namespaces/ns/configmaps", {})
+        change(server, "1")
+        until(opened, "conf", "1")
+        change(server, "2")
+        until(opened, "conf", "2")
+        assert made.transport.connection.token == "new"
 
 
 def test_leaving_a_watch_ends_its_threads(client: Client) -> None:
@@ -341,6 +504,50 @@ def test_an_object_that_a_controller_writes_at_the_same_time(server: Server, cli
 
     run.planned = disturbed  # type: ignore[method-assign]
     assert run.present([Document(json.loads(json.dumps(CONF)), "test")]).result()["unchanged"] == 1
+
+
+def strange(*kinds: str) -> list[Object]:
+    """Objects of kinds that another set brings, two of each."""
+    names = [(kind, name) for kind in kinds for name in ("one", "two")]
+    return [{"apiVersion": "none.example/v1", "kind": kind, "metadata": {"name": name}} for kind, name in names]
+
+
+def test_kinds_that_are_not_there_are_looked_for_once(server: Server, client: Client) -> None:
+    found = present(client, *strange("Nothing", "Nowhere"), check_mode=True).result()
+    assert len(found["created"]) == 4
+    assert len([request for request in server.seen if request == "GET /apis"]) == 1
+
+
+def test_kinds_that_cannot_be_looked_for(server: Server, client: Client) -> None:
+    server.faults = [Fault("status", "^GET /apis$", 99, 403, {"message": "forbidden"})]
+    with pytest.raises(KubeError, match=r"^the kinds of http.* cannot be listed: 403"):
+        present(client, *strange("Nothing"), check_mode=True)
+
+
+def test_kinds_are_looked_for_with_a_password_too(server: Server) -> None:
+    connection = Connection(server.url, username="ana", password="hush")
+    assert kinds_of(connection)["Pod"] == ["v1"]
+    assert server.credentials[-1] == "Basic YW5hOmh1c2g="
+
+
+def test_what_a_pod_could_not_mount_once_ends_no_wait(server: Server, client: Client) -> None:
+    """Fresh, the event ends the wait; after two and a half minutes it says nothing."""
+    owner = {"kind": "StatefulSet", "name": "web", "controller": True}
+    meta = {"name": "web-0", "namespace": "ns", "uid": "p", "labels": {"app": "web"}, "ownerReferences": [owner]}
+    server.store.save("/api/v1/namespaces/ns/pods/web-0", {"metadata": meta, "status": {"phase": "Pending"}}, "ADDED")
+    for minutes, message in ((0, "cannot become ready"), (3, "is not ready after 2 s")):
+        seen = datetime.datetime.now(tz=datetime.timezone.utc) - datetime.timedelta(minutes=minutes)
+        event = {
+            "metadata": {"name": "event", "namespace": "ns"},
+            "reason": "FailedMount",
+            "message": "no such secret",
+            "involvedObject": {"kind": "Pod", "name": "web-0"},
+            "lastTimestamp": seen.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        server.store.save("/api/v1/namespaces/ns/events/event", event, "MODIFIED")
+        web = {**WEB, "kind": "StatefulSet", "spec": {"selector": {"matchLabels": {"app": "web"}}}}
+        with pytest.raises(NotReadyError, match=message):
+            present(client, web, wait=True, wait_timeout=2, wait_grace=0)
 
 
 def test_more_lists_than_threads(server: Server, client: Client) -> None:
