@@ -79,9 +79,9 @@ def api_delay(error: ApiError, attempt: int, recently_down: bool) -> float | Non
     if error.status == 500 and not error.message.startswith(PERMANENT):
         known = any(text in error.message for text in TRANSIENT)
         return pause(attempt) if known or attempt < UNKNOWN_FAULTS else None
-    # A server that has just started knows no roles and tokens for a moment.
-    if error.status in (401, 403) and recently_down and attempt < 8:
-        return pause(attempt)
+    # A server that has just started knows no roles and tokens for a moment, however long it was away.
+    if error.status in (401, 403) and recently_down:
+        return min(pause(attempt), 1.0)
     if error.status == 409 and not error.conflicts and error.reason in ("AlreadyExists", "Conflict"):
         return pause(attempt) if attempt < 5 else None
     return None

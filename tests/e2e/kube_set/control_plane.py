@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import signal
 import socket
 import ssl
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from e2e.kube_set.support import Recorder
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import Connection
 
@@ -57,6 +57,10 @@ class ControlPlane:
         # The server makes its own certificate, with the authority behind it.
         return Connection(f"https://127.0.0.1:{self.port}", ca=self.certificate.read_text(), token=token)
 
+    def client(self, token: str) -> Recorder:
+        """A client for one of the users."""
+        return Recorder(self.connection(token))
+
     @property
     def certificate(self) -> Path:
         """The certificate that the server makes for itself."""
@@ -71,19 +75,17 @@ class ControlPlane:
         """Start the API server."""
         self.start("kube-apiserver", self.server_arguments())
 
-    def stop(self, name: str, how: int = signal.SIGKILL) -> None:
-        """End a process, as a crash does or in order."""
+    def stop(self, name: str) -> None:
+        """End a process as a crash does."""
         process = self.running.pop(name)
-        process.send_signal(how)
+        process.kill()
         process.wait()
 
-    @contextlib.contextmanager
-    def restarting(self, seconds: float) -> t.Iterator[None]:
-        """The API server is killed, is away for so long, and starts again meanwhile."""
+    def restart(self, seconds: float) -> None:
+        """Kill the API server, and start it again after so long."""
         self.stop("kube-apiserver")
         time.sleep(seconds)
         self.start_server()
-        yield
 
     def await_ready(self) -> None:
         """Wait until the API server says so itself."""

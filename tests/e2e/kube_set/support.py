@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 import typing as t
 
@@ -36,6 +37,16 @@ class Recorder(Client):
         found: list[tuple[str, str]] = []
         yield found
         found += self.sent
+
+
+def failed_status() -> Object:
+    """The status of a Job that has failed."""
+    now = "2026-01-01T00:00:00Z"
+    ended = [
+        {"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now}
+        for kind in ("FailureTarget", "Failed")
+    ]
+    return {"startTime": now, "conditions": ended}
 
 
 def writes(sent: t.Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -81,6 +92,16 @@ class Space:
     def absent(self, **given: t.Any) -> Outcome:
         """Remove a set."""
         return self.engine(**{"state": "absent", **given}).absent()
+
+    @contextlib.contextmanager
+    def as_account(self, name: str) -> t.Iterator[Recorder]:
+        """A client with the token of a service account of this namespace."""
+        path = self.path("v1", "ServiceAccount", name) + "/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+        token = self.client.request("POST", path, None, body).body["status"]["token"]
+        known = self.client.transport.connection
+        with Recorder(dataclasses.replace(known, token=token, client_cert=None, client_key=None)) as client:
+            yield client
 
     def clean(self) -> None:
         """Remove all sets of the test with what they hold."""

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from e2e.kube_set.kinds import before, merged
-from e2e.kube_set.support import MERGE, Object, Space, writes
+from e2e.kube_set.support import MERGE, Object, Space, failed_status, writes
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import HASH_ANNOTATION
@@ -58,12 +58,7 @@ def test_a_failed_job_runs_again_if_it_may_be_replaced(space: Space) -> None:
     kind = ("batch/v1", "Job", first["metadata"]["name"])
     space.present(first)
     uid = space.get(*kind)["metadata"]["uid"]
-    now = "2026-01-01T00:00:00Z"
-    ended = [
-        {"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now}
-        for kind in ("FailureTarget", "Failed")
-    ]
-    space.patch(*kind, {"status": {"startTime": now, "conditions": ended}}, "test", "/status")
+    space.patch(*kind, {"status": failed_status()}, "test", "/status")
     assert not space.present(first).result()["changed"]
     assert space.get(*kind)["metadata"]["uid"] == uid
     allowed = merged(first, REPLACE)
@@ -85,6 +80,72 @@ def test_a_claim_is_not_replaced_without_the_word(space: Space) -> None:
     assert space.get("v1", "PersistentVolumeClaim", "data")["metadata"]["uid"] == uid
     space.present(KEEPER, other, remove_claims=True)
     assert space.get("v1", "PersistentVolumeClaim", "data")["metadata"]["uid"] != uid
+
+
+def test_a_replacement_that_the_server_would_refuse_removes_nothing(space: Space) -> None:
+    """The change of the immutable field hides that the new form is wrong in itself."""
+    first = merged(before("StatefulSet", space.name), REPLACE)
+    space.present(first)
+    uid = space.get("apps/v1", "StatefulSet", "db")["metadata"]["uid"]
+    second = merged(first, {"spec": {"podManagementPolicy": "Parallel", "updateStrategy": {"type": "Never"}}})
+    for check_mode in (True, False):
+        with pytest.raises(KubeError, match=r"StatefulSet .*/db: .*spec\.updateStrategy") as caught:
+            space.present(second, check_mode=check_mode)
+        assert "nothing was changed" in str(caught.value)
+    assert space.get("apps/v1", "StatefulSet", "db")["metadata"]["uid"] == uid
+
+
+def test_what_takes_its_claims_with_it_needs_the_word(space: Space) -> None:
+    """A StatefulSet can say that Kubernetes removes its claims with it."""
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    policy = {"whenDeleted": "Delete", "whenScaled": "Retain"}
+    more = {"spec": {"volumeClaimTemplates": [claim], "persistentVolumeClaimRetentionPolicy": policy}}
+    first = merged(merged(before("StatefulSet", space.name), REPLACE), more)
+    space.present(KEEPER, first)
+    uid = space.get("apps/v1", "StatefulSet", "db")["metadata"]["uid"]
+    runs: list[t.Callable[..., t.Any]] = [
+        lambda **more: space.present(KEEPER, **more),
+        lambda **more: space.present(KEEPER, merged(first, IMMUTABLE["StatefulSet"]), **more),
+        lambda **more: space.absent(**more),
+    ]
+    for run in runs:
+        for check_mode in (True, False):
+            with pytest.raises(KubeError, match="its claims hold data and would go with it"):
+                run(check_mode=check_mode)
+    assert space.get("apps/v1", "StatefulSet", "db")["metadata"]["uid"] == uid
+    assert space.present(KEEPER, remove_claims=True).result()["pruned"] == [f"StatefulSet {space.name}/db"]
+
+
+def test_a_definition_with_objects_is_not_replaced(space: Space) -> None:
+    crd = merged(before("CustomResourceDefinition", space.name), REPLACE)
+    thing = {"apiVersion": f"{space.name}.example/v1", "kind": "Thing", "metadata": {"name": "one"}}
+    space.present(crd, thing)
+    path = space.engine().resources.find(thing["apiVersion"], "Thing").path(space.name, "one")
+    changed = merged(crd, {"spec": {"scope": "Cluster"}})
+    with pytest.raises(KubeError, match="cannot be replaced, as objects of its kind are left"):
+        space.present(changed, KEEPER, prune=False)
+    space.client.request("DELETE", path, None, {"propagationPolicy": "Background"})
+    assert space.present(changed).result()["replaced"] == [f"CustomResourceDefinition things.{space.name}.example"]
+
+
+def test_without_the_right_to_delete_nothing_is_changed(space: Space) -> None:
+    account, role, binding = (before(kind, space.name) for kind in ("ServiceAccount", "Role", "RoleBinding"))
+    verbs = ["get", "list", "create", "patch", "update"]
+    role["rules"] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]
+    space.present(account, role, binding, name="rights")
+    with space.as_account("robot") as robot:
+        more = merged(KEEPER, {"metadata": {"name": "more"}})
+        space.present(KEEPER, more, client=robot)
+        changed = merged(KEEPER, {"data": {"a": "1"}})
+        for check_mode in (True, False):
+            with pytest.raises(KubeError, match=r"more: it cannot be removed: missing permission: .* may not delete"):
+                space.present(changed, client=robot, check_mode=check_mode)
+            with pytest.raises(KubeError, match="the set demo cannot be removed, and nothing was changed"):
+                space.absent(client=robot, check_mode=check_mode)
+    assert "data" not in space.get("v1", "ConfigMap", "keeper")
 
 
 def virgin(space: Space) -> list[Object]:
@@ -182,17 +243,24 @@ def test_a_changed_configuration_restarts_what_uses_it_and_nothing_else(space: S
 
 
 def test_what_a_removal_waits_for_is_named(space: Space) -> None:
+    """All that hangs is named, and what is gone is told as well."""
     held = merged(KEEPER, {"metadata": {"finalizers": ["example.com/held"]}})
-    space.present(held)
+    names = ("keeper", "second")
+    space.present(*(merged(held, {"metadata": {"name": name}}) for name in names), before("Secret", space.name))
+    engine = space.engine(state="absent", wait_timeout=1)
     try:
         with pytest.raises(KubeError) as caught:
-            space.absent(wait_timeout=1)
+            engine.absent()
     finally:
         release = {"metadata": {"finalizers": None}}
-        path = space.path("v1", "ConfigMap", "keeper")
-        threading.Timer(0.5, lambda: space.client.request("PATCH", path, None, release, MERGE)).start()
-    said = f"ConfigMap {space.name}/keeper was deleted but is held by the finalizer example.com/held"
-    assert said in str(caught.value)
+        paths = [space.path("v1", "ConfigMap", name) for name in names]
+        for path in paths:
+            threading.Timer(0.5, space.client.request, ("PATCH", path, None, release, MERGE)).start()
+    for name in names:
+        said = f"ConfigMap {space.name}/{name} was deleted but is held by the finalizer example.com/held"
+        assert said in str(caught.value)
+    assert engine.done
+    assert engine.done.result()["pruned"] == [f"Secret {space.name}/credentials"]
     space.absent(wait_timeout=20)
     assert space.get("v1", "ConfigMap", "kube-set-demo") is None
 
@@ -319,6 +387,18 @@ def test_all_that_is_wrong_comes_in_one_message(space: Space) -> None:
     with pytest.raises(KubeError) as caught:
         space.apply(text)
     assert re.search(r"ConfigMap .*/x: .*\nService .*/x: |Service .*/x: .*\nConfigMap .*/x: ", str(caught.value))
+
+
+def test_mistakes_that_no_server_needs_to_see_come_in_one_message(space: Space) -> None:
+    keeper = "{apiVersion: v1, kind: ConfigMap, metadata: {name: keeper}}"
+    unknown = [BAD[case][0] for case in ("unknown kind", "old version")]
+    wide = "{apiVersion: v1, kind: Namespace, metadata: {name: x, namespace: y}}"
+    with pytest.raises(KubeError) as caught:
+        space.apply("\n---\n".join([keeper, *unknown, wide, keeper]))
+    lines = str(caught.value).splitlines()
+    parts = ("unknown kind Configmap", "Deployment is in apps/v1", "remove metadata.namespace", "keeper stands twice")
+    assert len(lines) == len(parts)
+    assert all(part in line for part, line in zip(parts, lines)), lines
 
 
 def test_an_empty_set_is_refused(space: Space) -> None:

@@ -64,6 +64,27 @@ def test_a_lost_label_is_drift(space: Space) -> None:
     assert list(drift(space)) == ["conf"]
 
 
+def test_what_an_autoscaler_took_is_no_drift(space: Space) -> None:
+    web = before("Deployment", space.name)
+    web["spec"]["replicas"] = 1
+    scaler = before("HorizontalPodAutoscaler", space.name)
+    space.present(web, scaler)
+    patch = {"spec": {"replicas": 2}}
+    space.patch("apps/v1", "Deployment", "web", patch, "kube-controller-manager", "/scale")
+    assert drift(space) == {}
+    space.present(web, scaler)
+    assert drift(space) == {}
+    space.patch("apps/v1", "Deployment", "web", {"metadata": {"labels": None}}, "kubectl-label")
+    assert list(drift(space)) == ["web"]
+
+
+def test_what_a_hand_scaled_is_drift(space: Space) -> None:
+    web = before("Deployment", space.name)
+    space.present(web)
+    space.patch("apps/v1", "Deployment", "web", {"spec": {"replicas": 2}}, "kubectl", "/scale")
+    assert drift(space)["web"][0].startswith("kubectl changed it at ")
+
+
 def test_sets_are_found_by_namespace_and_by_name(space: Space) -> None:
     space.present(CONF, name="first")
     space.present(merged(CONF, {"metadata": {"name": "other"}}), name="second")

@@ -6,9 +6,10 @@ import copy
 import typing as t
 
 import pytest
-from e2e.kube_set.kinds import before
-from e2e.kube_set.support import Object, Space
+from e2e.kube_set.kinds import before, merged
+from e2e.kube_set.support import Object, Space, failed_status
 
+from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 
 SERVE: Object = {"kind": "Thing", "name": "one", "field": "spec.config"}
@@ -252,6 +253,77 @@ def test_a_field_that_is_given_once(space: Space, thing: t.Callable[..., list[Ob
 def test_a_field_that_is_given_up_later_stays(space: Space, thing: t.Callable[..., list[Object]]) -> None:
     kind = (f"{space.name}.example/v1", "Thing", "one")
     space.present(*thing("first", 1))
+    foretold = space.present(*thing("second", 1), not_owned=[SERVE], check_mode=True)
+    assert foretold.result()["configured"] == [f"Thing {space.name}/one"], "it is handed over"
+    assert foretold.diff[0]["before"] == foretold.diff[0]["after"], "it keeps its value"
     space.present(*thing("second", 2), not_owned=[SERVE])
     assert space.get(*kind)["spec"] == {"config": "first", "size": 2}
     assert not space.present(*thing("third", 2), not_owned=[SERVE]).result()["changed"]
+
+
+def test_a_field_that_somebody_writes_while_it_is_handed_over(
+    space: Space, thing: t.Callable[..., list[Object]]
+) -> None:
+    kind = (f"{space.name}.example/v1", "Thing", "one")
+    space.present(*thing("first", 1))
+    engine = space.engine(not_owned=[SERVE])
+    widen = engine.widen
+
+    def late(*arguments: t.Any) -> None:
+        space.patch(*kind, {"spec": {"config": "theirs"}}, "ray_serve_application")
+        widen(*arguments)
+
+    engine.widen = late  # type: ignore[method-assign]
+    engine.present([Document(obj, "test") for obj in thing("second", 2)])
+    assert space.get(*kind)["spec"] == {"config": "theirs", "size": 2}
+
+
+def test_a_replaced_object_keeps_what_others_wrote(space: Space) -> None:
+    first = merged(web(space), {"metadata": {"annotations": {"mlops.platform/replace": "true"}}})
+    first["spec"]["minReadySeconds"] = 1
+    options: Object = {"not_owned": [{"kind": "Deployment", "name": "web", "field": "spec.minReadySeconds"}]}
+    space.present(first, **options)
+    space.patch("apps/v1", "Deployment", "web", {"spec": {"minReadySeconds": 7}}, "ray_serve_application")
+    more = {"more": "yes"}
+    second = merged(first, {"spec": {"selector": {"matchLabels": more}, "template": {"metadata": {"labels": more}}}})
+    foretold = space.present(second, check_mode=True, **options)
+    assert "minReadySeconds: 7" in foretold.diff[0]["after"]
+    assert space.present(second, **options).result()["replaced"] == [f"Deployment {space.name}/web"]
+    assert space.get("apps/v1", "Deployment", "web")["spec"]["minReadySeconds"] == 7
+    assert not space.present(second, **options).result()["changed"]
+
+
+def test_a_tool_that_is_named_like_a_controller_is_a_tool(space: Space) -> None:
+    space.present(data("1"))
+    body = data("theirs")
+    body["metadata"]["namespace"] = space.name
+    space.apply_as("kustomize-controller", body, force=True)
+    with pytest.raises(KubeError, match=r"kustomize-controller applies data\.key with another value"):
+        space.present(data("1"))
+
+
+def test_the_failed_job_of_another_set_is_not_replaced(space: Space) -> None:
+    job = merged(before("Job", space.name), {"metadata": {"annotations": {"mlops.platform/replace": "true"}}})
+    kind = ("batch/v1", "Job", job["metadata"]["name"])
+    space.present(job, name="first")
+    uid = space.get(*kind)["metadata"]["uid"]
+    space.patch(*kind, {"status": failed_status()}, "test", "/status")
+    with pytest.raises(KubeError, match=rf"it belongs to the set {space.name}\.first"):
+        space.present(job, name="second")
+    assert space.get(*kind)["metadata"]["uid"] == uid
+
+
+def test_what_lies_in_a_namespace_that_leaves_the_templates_is_pruned(space: Space) -> None:
+    other = f"{space.name}-two"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}}
+    inside = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inside", "namespace": other}}
+    space.present(data("1"), namespace, inside)
+    result = space.present(data("1"), namespace).result()
+    assert result["pruned"] == [f"ConfigMap {other}/inside"]
+    assert space.get("v1", "ConfigMap", "inside", other) is None
+    space.present(data("1"), namespace, inside)
+    result = space.present(data("1")).result()
+    assert result["pruned"] == [f"ConfigMap {other}/inside"]
+    assert result["kept"] == [f"Namespace {other}: namespaces are never pruned"]
+    space.absent(remove_namespaces=True)
+    assert space.get("v1", "Namespace", other) is None

@@ -173,6 +173,13 @@ def test_a_fault_without_a_known_cause_is_tried_three_times_more() -> None:
         assert waits == [pause(0), pause(1), pause(2), None]
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_was_away_for_long_may_know_nobody_for_a_moment(status: int) -> None:
+    contact = Contact(answered=True, last_fault=100.0)
+    assert delay(error(status), 20, 60.0, contact, now=101.0) == 1.0
+    assert delay(error(status), 20, 60.0, contact, now=111.0) is None
+
+
 def test_how_long_it_is_tried() -> None:
     reset = ConnectionResetError()
     assert delay(reset, 0, FIRST_CONTACT, Contact(), 1e9) is None
