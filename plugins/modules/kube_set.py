@@ -68,7 +68,9 @@ options:
         description: URL of a file. It needs O(manifests[].sha256).
         type: str
       sha256:
-        description: SHA-256 of the file. Another content is refused. Optional with O(manifests[].path).
+        description:
+          - SHA-256 of the file. Another content is refused. Optional with O(manifests[].path), which must be a file
+            then.
         type: str
   prune:
     description:
@@ -81,6 +83,8 @@ options:
   remove_claims:
     description:
       - Allow PersistentVolumeClaims and PersistentVolumes to be pruned, replaced, and removed by O(state=absent).
+      - The same for a StatefulSet that says that Kubernetes shall remove its claims with it, which is refused
+        otherwise.
     type: bool
     default: false
   remove_namespaces:
@@ -98,8 +102,8 @@ options:
     default: false
   controllers:
     description:
-      - Field managers whose fields are left alone, beside those whose name says that they are a controller, an operator
-        or an autoscaler.
+      - Field managers whose fields are left alone, beside those that update objects in a name that says that they
+        are a controller, an operator or an autoscaler.
     type: list
     elements: str
     default: []
@@ -220,7 +224,7 @@ replaced:
   type: list
   elements: str
 pruned:
-  description: Objects that were removed.
+  description: Objects that were removed. After a failure also an object whose replacement could not be created.
   returned: always
   type: list
   elements: str
