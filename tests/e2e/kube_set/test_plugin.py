@@ -109,6 +109,7 @@ def test_manifests_from_files_folders_and_urls(space: Space, project: Project, t
         demo(space, manifests=[bad]),
         demo(space, manifests=[{"path": str(tmp_path / "none")}]),
         demo(space, manifests=[{}]),
+        demo(space, manifests=[{**bad, "path": str(folder)}]),
     )
     assert [name.rpartition("/")[2] for name in first["task 0"]["created"]] == ["one", "three", "two"], first.output
     assert "needs sha256" in first["task 1"]["msg"]
@@ -116,6 +117,7 @@ def test_manifests_from_files_folders_and_urls(space: Space, project: Project, t
     assert "has the SHA-256" in first["task 3"]["msg"]
     assert first["task 4"]["failed"]
     assert "each entry has either path or url" in first["task 5"]["msg"]
+    assert "is a folder, and sha256 is that of one file" in first["task 6"]["msg"]
     assert space.get("v1", "ConfigMap", "three")["data"] == {"raw": "{{ untouched }}"}
     server.shutdown()
     server.server_close()
@@ -133,6 +135,8 @@ def test_mistakes_come_in_one_readable_message(
     project.template("good.yml.j2", CONF)
     expired = tmp_path / "expired.kubeconfig"
     expired.write_text(yaml.safe_dump(expired_kubeconfig(client)))
+    untrusted = tmp_path / "untrusted.kubeconfig"
+    untrusted.write_text(yaml.safe_dump(untrusting_kubeconfig(client)))
     cases: dict[str, tuple[Task, str]] = {
         "undefined variable": (
             {"templates": ["kube/undefined.yml.j2"]},
@@ -146,6 +150,15 @@ def test_mistakes_come_in_one_readable_message(
             {"templates": ["kube/broken.yml.j2"]},
             r"templates/kube/broken\.yml\.j2, line 4, column 1 is not valid",
         ),
+        "both, with a definition": (
+            {
+                "templates": ["kube/undefined.yml.j2", "kube/broken.yml.j2"],
+                "definitions": ["text", {"kind": "ConfigMap"}],
+                "manifests": [{}],
+            },
+            r"(?s)either path or url.*item 1.* not an object.*item 2.* no apiVersion.*demo_missing.*is not valid YAML",
+        ),
+        "arguments that contradict": ({"host": "https://x", "kubeconfig": "/x"}, r"^kubeconfig and host exclude"),
         "no such template": ({"templates": ["kube/none.yml.j2"]}, r"kube/none\.yml\.j2"),
         "no such pattern": ({"templates": ["none/*.j2"]}, r"the pattern none/\*\.j2 finds no file"),
         "unknown option": ({"templats": []}, r"templats"),
@@ -162,6 +175,10 @@ def test_mistakes_come_in_one_readable_message(
         "another server": (
             {"expected_server": "https://other:6443"},
             r"but expected_server .* says https://other:6443",
+        ),
+        "untrusted server": (
+            {"kubeconfig": str(untrusted)},
+            r"certificate of https.* is not trusted .*give the right CA",
         ),
         "expired certificate": ({"kubeconfig": str(expired)}, r"\(401\): the client certificate expired on 2020-"),
         "unreachable server": (
@@ -201,6 +218,13 @@ def expired_kubeconfig(client: Recorder) -> Task:
         "clusters": [{"name": "c", "cluster": cluster}],
         "users": [{"name": "u", "user": user}],
     }
+
+
+def untrusting_kubeconfig(client: Recorder) -> Task:
+    """A kubeconfig with the authority of somebody else."""
+    found = expired_kubeconfig(client)
+    found["clusters"][0]["cluster"]["certificate-authority-data"] = found["users"][0]["user"]["client-certificate-data"]
+    return found
 
 
 def encoded(data: bytes) -> str:
@@ -294,6 +318,21 @@ spec:
         capabilities: {drop: [ALL]}
         seccompProfile: {type: RuntimeDefault}
 """
+
+
+def test_secrets_given_as_definitions_appear_nowhere(space: Space, project: Project) -> None:
+    """Ansible itself knows the values of a task's arguments, and so does its log."""
+    value = f"given-{secrets.token_hex(8)}"
+    text = "{{ demo_password }}"
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "stringData": {"password": text}}
+    bad = {**secret, "stringData": {"bad key": text}}
+    tasks = [demo(space, definitions=[item], templates=[]) for item in (secret, bad)]
+    run = project.run(*tasks, arguments=["--diff", "-vvv"], variables={"demo_password": value})
+    assert run["task 0"]["created"] == [f"Secret {space.name}/hidden"], run.output
+    assert "nothing was changed" in run["task 1"]["msg"]
+    everything = run.output + run.log + str(run.tasks)
+    assert value not in everything
+    assert encoded(value.encode()) not in everything
 
 
 def test_progress_is_shown_on_request(space: Space, project: Project) -> None:
