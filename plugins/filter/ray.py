@@ -15,9 +15,8 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mlops.platform.plugins.filter.component import component_labels
 from ansible_collections.mlops.platform.plugins.module_utils._kube.quantity import value_of
-from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, serve_config
-from ansible_collections.mlops.platform.plugins.module_utils._ray.application import BUILT_IN, check_replicas, checked
-from ansible_collections.mlops.platform.plugins.module_utils._ray.state import RUNNING
+from ansible_collections.mlops.platform.plugins.module_utils._ray import serve_config
+from ansible_collections.mlops.platform.plugins.module_utils._ray.application import BUILT_IN, checked
 
 VARIABLE = "ray_service_workers"
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
@@ -112,14 +111,19 @@ def _digest(value: t.Any) -> str:
 def ray_environment(
     environment: t.Sequence[Object], secrets: t.Mapping[str, t.Mapping[str, str]] | None = None
 ) -> list[Object]:
-    """The environment of the pods: values as texts, and keys of Secrets, which may be missing."""
-    found = [{"name": item["name"], "value": str(item["value"])} for item in environment]
+    """The environment of the pods: values as texts, and keys of Secrets, which may be missing; the values win."""
+    found = []
     for name, source in (secrets or {}).items():
         if not source.get("secret") or not source.get("key"):
             raise AnsibleFilterError(f"ray_service_secret_environment.{name}: it needs secret and key; give both")
         reference = {"name": source["secret"], "key": source["key"], "optional": True}
         found.append({"name": name, "valueFrom": {"secretKeyRef": reference}})
-    return found
+    return ray_merged_environment(found, [{**item, "value": str(item["value"])} for item in environment])
+
+
+def ray_merged_environment(environment: t.Sequence[Object], over: t.Sequence[Object]) -> list[Object]:
+    """Both lists as one in which each name is there once; the second one is first in rank."""
+    return list({item["name"]: item for item in [*environment, *over]}.values())
 
 
 def ray_workers(groups: t.Sequence[Group]) -> int:
@@ -155,44 +159,10 @@ def ray_serve_config(workers: int, port: int = 8000) -> str:
     )
 
 
-def ray_check_applications(applications: t.Sequence[t.Mapping[str, t.Any]], workers: int) -> list[str]:
-    """The names of the applications; an error where one would not fit on that many workers."""
-    entries = [application["entry"] for application in applications if not application["built_in"]]
-    for entry in entries:
-        try:
-            check_replicas(entry, workers)
-        except RayError as error:
-            raise AnsibleFilterError(f"{VARIABLE}: application {entry.get('name')!r} would not fit: {error}") from error
-    return [str(entry.get("name") or "") for entry in entries]
-
-
 def ray_group_numbers(groups: t.Sequence[Group]) -> list[Group]:
     """What the module ray_worker_groups takes."""
     fields = ("name", "replicas", "min_replicas", "max_replicas")
     return [{field: group[field] for field in fields} for group in groups]
-
-
-def ray_saved_applications(applications: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """The text of the file that a later installation deploys from: all applications but the platform's own."""
-    entries = [application["entry"] for application in applications if not application["built_in"]]
-    return json.dumps({"applications": entries}, indent=2, ensure_ascii=False) + "\n"
-
-
-def ray_applications_of(text: str) -> list[Object]:
-    """The applications of such a text; none where it is empty."""
-    try:
-        return serve_config.entries(serve_config.parse(text))
-    except RayError as error:
-        raise AnsibleFilterError(f"the saved list of applications cannot be read: {error}") from error
-
-
-def ray_troubles(applications: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """What the applications that do not run say, each on a line of its own."""
-    return "".join(
-        f"\napplication {found['name']}: {found['status']} {found['message']}".rstrip()
-        for found in applications
-        if found["status"] not in ("", RUNNING)
-    )
 
 
 def ray_peers(namespaces: t.Sequence[str]) -> list[Object]:
@@ -228,14 +198,11 @@ class FilterModule:
         return {
             "ray_worker_groups": ray_worker_groups,
             "ray_environment": ray_environment,
+            "ray_merged_environment": ray_merged_environment,
             "ray_workers": ray_workers,
             "ray_model_list": ray_model_list,
             "ray_serve_config": ray_serve_config,
-            "ray_check_applications": ray_check_applications,
             "ray_group_numbers": ray_group_numbers,
-            "ray_saved_applications": ray_saved_applications,
-            "ray_applications_of": ray_applications_of,
-            "ray_troubles": ray_troubles,
             "ray_peers": ray_peers,
             "ray_network_policy": ray_network_policy,
         }

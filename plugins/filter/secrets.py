@@ -12,6 +12,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.mlops.platform.plugins.module_utils import _digest as digest
+
 KEY_LENGTH = 32
 SHORTEST = 12
 LONGEST = 43
@@ -55,6 +57,12 @@ def previous_secrets(
     found = [previous_given] if previous_given else []
     found += [_derive(key, names, number, length) for number in _near(int(generation)) for key in keys]
     return [secret for secret in dict.fromkeys(found) if secret != current]
+
+
+def keyed_digest(values: t.Sequence[str], master_key: str | None) -> str:
+    """What tells that one of some secrets is another one, and nothing else; for an annotation of a pod."""
+    _check(master_key, "platform_master_key")
+    return digest.keyed_digest(master_key or "", values)
 
 
 def _near(generation: int) -> list[int]:
@@ -101,4 +109,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Names and functions."""
-        return {"derived_secret": derived_secret, "previous_secrets": previous_secrets}
+        return {
+            "derived_secret": derived_secret,
+            "keyed_digest": keyed_digest,
+            "previous_secrets": previous_secrets,
+        }

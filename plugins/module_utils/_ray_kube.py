@@ -90,13 +90,23 @@ def kube_of(params: Params) -> t.Iterator[KubeOf]:
 def masked(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
     """Both sides of a diff, with the values of environment variables hidden: they may be secrets."""
     left, right = copy.deepcopy(before), copy.deepcopy(after)
-    for name, value in list(_variables(right).items()):
-        _variables(right)[name] = HIDDEN if _variables(left).get(name, value) == value else HIDDEN_CHANGED
-    for name in _variables(left):
-        _variables(left)[name] = HIDDEN
+    old = _variables(left)
+    for place, variables in _variables(right).items():
+        known = old.get(place, {})
+        variables.update({name: HIDDEN if known.get(name, v) == v else HIDDEN_CHANGED for name, v in variables.items()})
+    for variables in old.values():
+        variables.update(dict.fromkeys(variables, HIDDEN))
     return left, right
 
 
-def _variables(entry: t.Any) -> dict[str, t.Any]:
-    found = ((entry or {}).get("runtime_env") or {}).get("env_vars")
-    return found if isinstance(found, dict) else {}
+def _variables(entry: t.Any) -> dict[str, dict[str, t.Any]]:
+    """The environment of the application and of each of its deployments, by the deployment's name."""
+    deployments = [item for item in (entry or {}).get("deployments") or [] if isinstance(item, dict)]
+    owners = {"": entry or {}, **{str(item.get("name")): item.get("ray_actor_options") or {} for item in deployments}}
+    found = {}
+    for place, owner in owners.items():
+        environment = owner.get("runtime_env")
+        variables = environment.get("env_vars") if isinstance(environment, dict) else None
+        if isinstance(variables, dict):
+            found[place] = variables
+    return found

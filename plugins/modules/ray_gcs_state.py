@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - A fault-tolerant Ray cluster keeps its state in Redis under keys that begin with C(RAY) and its own id. They stay
     when the cluster is removed, and nothing reads them again.
-  - Removed are the keys of ids that no RayCluster of the Kubernetes cluster has, in whatever namespace. Use it only for
-    a Redis that no other Kubernetes cluster uses.
+  - Removed are the keys of ids that no RayCluster of the Kubernetes cluster has, in whatever namespace. In a Redis that
+    other Kubernetes clusters use too, O(key_prefix) tells its keys from theirs.
   - The pods of a cluster that was just removed write until they end. They are waited for.
 options:
   namespace:
@@ -29,6 +29,13 @@ options:
     description: Port of the Service.
     type: int
     default: 6379
+  endpoint:
+    description: Address of an external Redis as host:port, which the controller reaches. Without it, the Service.
+    type: str
+  key_prefix:
+    description: What the platform put before the id, as C(mlops_redis_key_prefix). Keys without it are left alone.
+    type: str
+    default: ""
   secret:
     description: Secret that holds the password under the key C(password).
     type: str
@@ -88,7 +95,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._redis import (
 )
 from ansible_collections.mlops.platform.plugins.module_utils._tunnel import NoPodError
 
-KEY = re.compile(r"RAY([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
+KEY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
 CLUSTERS = "/apis/ray.io/v1/rayclusters"
 PODS = "/api/v1/pods"
 OF_RAY = {"labelSelector": "ray.io/cluster"}
@@ -96,16 +103,19 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "namespace": {"type": "str", "default": "mlops"},
     "service": {"type": "str", "default": "redis"},
     "port": {"type": "int", "default": 6379},
+    "endpoint": {"type": "str"},
+    "key_prefix": {"type": "str", "default": "", "no_log": False},
     "secret": {"type": "str", "default": "redis", "no_log": False},
     "wait_timeout": {"type": "int", "default": 120},
 }
 
 
-def stale(keys: t.Iterable[str], living: t.Collection[str]) -> dict[str, list[str]]:
-    """The keys of clusters that do not live, by the cluster's id."""
+def stale(keys: t.Iterable[str], living: t.Collection[str], prefix: str = "") -> dict[str, list[str]]:
+    """The keys of clusters that do not live, by the cluster's id; of those with another prefix none."""
+    own = f"RAY{prefix}-" if prefix else "RAY"
     found: dict[str, list[str]] = {}
     for key in sorted(set(keys)):
-        match = KEY.match(key)
+        match = KEY.match(key.removeprefix(own)) if key.startswith(own) else None
         if match and match[1] not in living:
             found.setdefault(match[1], []).append(key)
     return found
@@ -121,6 +131,12 @@ def all_keys(redis: Client) -> list[str]:
         found += reply[1]
         if cursor == "0":
             return found
+
+
+def removable(redis: Client, kube: KubeOf, before: t.Collection[str], prefix: str) -> dict[str, list[str]]:
+    """The keys that nobody reads any more: of clusters that were not there before, nor after the keys were read."""
+    keys = all_keys(redis)
+    return stale(keys, {*before, *living_clusters(kube)}, prefix)
 
 
 def living_clusters(kube: KubeOf) -> set[str]:
@@ -170,10 +186,10 @@ def run(params: Params, check_mode: bool, kube: KubeOf) -> dict[str, t.Any]:
         password = secret_values(kube.client, params["namespace"], params["secret"], ["password"])[0]
         with connect({**params, "tls": False}) as redis:
             sign_in(redis, "default", [password])
-            living = living_clusters(kube)
+            before = living_clusters(kube)
             if not check_mode:
-                wait_for_pods(kube, living, params["wait_timeout"])
-            found = stale(all_keys(redis), living)
+                wait_for_pods(kube, before, params["wait_timeout"])
+            found = removable(redis, kube, before, params["key_prefix"])
             for keys in () if check_mode else found.values():
                 redis.command("UNLINK", *keys)
     except (NotThereError, NoPodError):

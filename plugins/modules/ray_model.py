@@ -48,7 +48,7 @@ options:
     description: Requests that a replica takes at a time.
     type: int
   max_replicas_per_node:
-    description: Replicas that may run on one worker. The default is 1.
+    description: Replicas that may run on one worker. The default is 1, so that the loss of a worker is no outage.
     type: int
   batching:
     description: Settings of batches, with C(max_batch_size) and C(wait_s).
@@ -67,6 +67,9 @@ options:
     description: Longest wait in seconds.
     type: int
     default: 300
+  mlflow_namespace:
+    description: Namespace of MLflow and of O(mlflow_secret). The default is O(namespace).
+    type: str
   mlflow_service:
     description: Service of MLflow, reached by a port-forward through the API server.
     type: str
@@ -86,7 +89,7 @@ options:
     description: CA certificates for O(mlflow_endpoint).
     type: path
   mlflow_secret:
-    description: Secret in O(namespace) with the C(username) and C(password) of a user who may read the model.
+    description: Secret with the C(username) and C(password) of a user who may read the model.
     type: str
     default: mlflow-ray
 extends_documentation_fragment:
@@ -94,7 +97,7 @@ extends_documentation_fragment:
   - mlops.platform.kube_connection
 attributes:
   check_mode:
-    description: MLflow is asked; the RayService is not changed.
+    description: MLflow is asked; the RayService is not changed. Without one of them RV(not_verified) says so.
     support: full
   diff_mode:
     description: The entry of the Serve configuration.
@@ -146,6 +149,11 @@ seconds:
   description: How long it took.
   returned: always
   type: float
+not_verified:
+  description: In check mode, the application, if there is no RayService or no MLflow yet.
+  returned: always
+  type: list
+  elements: str
 """
 
 import typing as t
@@ -153,12 +161,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError
+from ansible_collections.mlops.platform.plugins.module_utils._mlflow import NotThereError as MlflowNotThereError
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow.models import find
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow.run import Connect, connect
-from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, contract, model
-from ansible_collections.mlops.platform.plugins.module_utils._ray.deploy import Options, deploy, undeploy
+from ansible_collections.mlops.platform.plugins.module_utils._ray import NotThereError, RayError, contract, model
+from ansible_collections.mlops.platform.plugins.module_utils._ray.deploy import Done, Options, deploy, undeploy
 from ansible_collections.mlops.platform.plugins.module_utils._ray.service import Kube, Service
-from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import Params, argument_spec, kube_of
+from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import Params, argument_spec, kube_of, masked
 
 RESOURCES = ("replicas", "cpus", "gpus", "memory", "max_ongoing_requests", "max_replicas_per_node")
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -176,6 +185,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "env_policy": {"type": "str", "choices": ["enforce", "warn"], "default": "enforce"},
     "on_failure": {"type": "str", "choices": ["restore", "keep"], "default": "restore"},
     "wait_timeout": {"type": "int", "default": 300},
+    "mlflow_namespace": {"type": "str"},
     "mlflow_service": {"type": "str", "default": "mlflow"},
     "mlflow_port": {"type": "int", "default": 5000},
     "mlflow_tls": {"type": "bool", "default": False},
@@ -189,7 +199,7 @@ def mlflow_params(params: Params) -> dict[str, t.Any]:
     """How MLflow is reached, as its own module takes it."""
     own = {name: params[f"mlflow_{name}"] for name in ("service", "port", "tls", "endpoint", "ca_file")}
     login = {"login_secret": params["mlflow_secret"], "admin_username": "", "admin_password": ""}
-    return {**params, **own, **login}
+    return {**params, **own, **login, "namespace": params["mlflow_namespace"] or params["namespace"]}
 
 
 def run(params: Params, check_mode: bool, kube: Kube, way: Connect = connect) -> tuple[dict[str, t.Any], str]:
@@ -198,11 +208,29 @@ def run(params: Params, check_mode: bool, kube: Kube, way: Connect = connect) ->
     meant = model.reference(params["model"])
     name = params["name"] or model.application_name(meant.name)
     options = Options(params["wait_timeout"], params["on_failure"] == "restore", check_mode)
-    if params["state"] == "absent":
+    try:
+        if params["state"] == "absent":
+            return _absent(service, name, options), ""
+        return _present(params, service, name, options, way)
+    except (NotThereError, MlflowNotThereError):
+        if not check_mode:
+            raise
+        return {**_result(name, Done(True, None, None)), "status": "", "not_verified": [name]}, ""
+
+
+def _absent(service: Service, name: str, options: Options) -> dict[str, t.Any]:
+    try:
         done = undeploy(service, name, options)
-        return {**_result(name, done), "status": done.state.status}, ""
+    except NotThereError:
+        done = Done(False, None, None)  # without a RayService nothing runs
+    return {**_result(name, done), "status": done.state.status}
+
+
+def _present(
+    params: Params, service: Service, name: str, options: Options, way: Connect
+) -> tuple[dict[str, t.Any], str]:
     with way(mlflow_params(params)) as client:
-        found = find(client, meant)
+        found = find(client, model.reference(params["model"]))
     warning = contract.check(found.env_id, serving(service), params["env_policy"])
     resources = {field: params[field] for field in RESOURCES if params[field] is not None}
     entry = model.entry(
@@ -222,9 +250,10 @@ def serving(service: Service) -> contract.Environment:
     return contract.of_service(about, contract.Environment(""))
 
 
-def _result(name: str, done: t.Any) -> dict[str, t.Any]:
-    diff = {"before": done.before or {}, "after": done.after or {}}
-    return {"changed": done.changed, "application": name, "seconds": done.seconds, "diff": diff}
+def _result(name: str, done: Done) -> dict[str, t.Any]:
+    before, after = masked(done.before, done.after)
+    diff = {"before": before or {}, "after": after or {}}
+    return {"changed": done.changed, "application": name, "seconds": done.seconds, "diff": diff, "not_verified": []}
 
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:

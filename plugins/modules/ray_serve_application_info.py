@@ -16,6 +16,12 @@ options:
   name:
     description: Only the application of this name.
     type: str
+  values:
+    description:
+      - Whether C(entry) has the values of environment variables. They may be secrets, and are hidden otherwise. Use
+        C(no_log) with it.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - mlops.platform.ray_service
   - mlops.platform.kube_connection
@@ -79,7 +85,9 @@ from ansible_collections.mlops.platform.plugins.module_utils._ray import NotTher
 from ansible_collections.mlops.platform.plugins.module_utils._ray.application import BUILT_IN
 from ansible_collections.mlops.platform.plugins.module_utils._ray.service import Kube, Service
 from ansible_collections.mlops.platform.plugins.module_utils._ray.state import NONE, is_upgrading, states
-from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import Params, argument_spec, kube_of
+from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import Params, argument_spec, kube_of, masked
+
+UNNAMED = "default"  # what Ray calls an application without a name
 
 
 def run(params: Params, kube: Kube) -> dict[str, t.Any]:
@@ -90,11 +98,12 @@ def run(params: Params, kube: Kube) -> dict[str, t.Any]:
         return {"exists": False, "ray_cluster": "", "upgrading": False, "applications": []}
     entries = serve_config.entries(serve_config.parse((found.get("spec") or {}).get("serveConfigV2") or ""))
     known = states(found)
+    named = [(str(entry.get("name") or UNNAMED), entry) for entry in entries]
     applications = [
-        {"name": entry["name"], "built_in": entry["name"] == BUILT_IN, **known.get(entry["name"], NONE)._asdict()}
-        | {"entry": entry}
-        for entry in entries
-        if params["name"] in (None, entry["name"])
+        {"name": name, "built_in": name == BUILT_IN, **known.get(name, NONE)._asdict()}
+        | {"entry": entry if params["values"] else masked(None, entry)[1]}
+        for name, entry in named
+        if params["name"] in (None, name)
     ]
     active = (found.get("status") or {}).get("activeServiceStatus") or {}
     return {
@@ -107,7 +116,7 @@ def run(params: Params, kube: Kube) -> dict[str, t.Any]:
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    spec = {**argument_spec(), "name": {"type": "str"}}
+    spec = {**argument_spec(), "name": {"type": "str"}, "values": {"type": "bool", "default": False}}
     module = make(argument_spec=spec, supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:

@@ -66,6 +66,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._ray.service import
 from ansible_collections.mlops.platform.plugins.module_utils._ray.state import Object
 from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import Params, argument_spec, kube_of
 
+ATTEMPTS = 20  # of a write that collides with another one
 NUMBERS = {"replicas": "replicas", "min_replicas": "minReplicas", "max_replicas": "maxReplicas"}
 FIELDS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
@@ -103,13 +104,26 @@ def run(params: Params, check_mode: bool, kube: Kube) -> dict[str, t.Any]:
     except NotThereError:
         names = []
     for name in names:
-        cluster = kube.get(f"{collection}/{name}", {})
-        if cluster is None or numbers(cluster) == wanted(cluster, params["groups"]):
-            continue
-        before[name], after[name] = numbers(cluster), wanted(cluster, params["groups"])
-        if not check_mode:
-            kube.patch(f"{collection}/{name}", {}, patch_of(cluster, after[name]))
+        found = change(kube, f"{collection}/{name}", params["groups"], check_mode)
+        if found:
+            before[name], after[name] = found
     return {"changed": bool(after), "clusters": sorted(after), "diff": {"before": before, "after": after}}
+
+
+def change(kube: Kube, path: str, groups: t.Sequence[Params], check_mode: bool) -> tuple[Numbers, Numbers] | None:
+    """Set the numbers of one cluster; the numbers before and after, or None where nothing differs."""
+    for _attempt in range(ATTEMPTS):
+        cluster = kube.get(path, {})
+        if cluster is None or numbers(cluster) == wanted(cluster, groups):
+            return None
+        before, after = numbers(cluster), wanted(cluster, groups)
+        try:
+            if not check_mode:
+                kube.patch(path, {}, patch_of(cluster, after))
+            return before, after
+        except ConflictError:
+            continue  # the operator wrote its status in between
+    raise RayError(f"{path.rpartition('/')[2]}: the RayCluster was changed by others {ATTEMPTS} times; try again")
 
 
 def patch_of(cluster: Object, found: Numbers) -> Object:
@@ -125,11 +139,7 @@ def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     module = make(argument_spec={**argument_spec(), "groups": groups}, supports_check_mode=True)
     try:
         with kube_of(module.params) as kube:
-            try:
-                done = run(module.params, module.check_mode, kube)
-            except ConflictError:
-                # The operator wrote its status in between.
-                done = run(module.params, module.check_mode, kube)
+            done = run(module.params, module.check_mode, kube)
     except RayError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**done)

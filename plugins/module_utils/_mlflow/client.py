@@ -89,11 +89,19 @@ class Client:
         """Call one function of the user API."""
         return self.call(method, f"users/{name}", **fields)
 
+    def file_of_model(self, name: str, version: str, path: str) -> str:
+        """The text of a file of one version of a registered model."""
+        query = urlencode({"name": name, "version": version, "path": path})
+        target = f"{self.where.prefix}/model-versions/get-artifact?{query}"
+        status, content = self._send("GET", target, None, self._headers())
+        if status >= http.client.BAD_REQUEST:
+            answer(status, content)
+        return content.decode("utf-8", "replace")
+
     def call(self, method: str, function: str, /, **fields: t.Any) -> Json:
         """Call one function of the API."""
         path = f"{self.where.prefix}/api/2.0/mlflow/{function}"
-        token = base64.b64encode(f"{self.login.username}:{self.login.password}".encode()).decode()
-        headers = {"Authorization": f"Basic {token}", "Accept": "application/json"}
+        headers = {**self._headers(), "Accept": "application/json"}
         body = None
         if method == "GET" and fields:
             path += f"?{urlencode(fields)}"
@@ -102,6 +110,10 @@ class Client:
             headers["Content-Type"] = "application/json"
         status, content = self._send(method, path, body, headers)
         return answer(status, content)
+
+    def _headers(self) -> dict[str, str]:
+        token = base64.b64encode(f"{self.login.username}:{self.login.password}".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
 
     def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         try:

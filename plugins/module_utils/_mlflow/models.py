@@ -9,6 +9,8 @@ from __future__ import annotations
 import http.client
 import typing as t
 
+import yaml
+
 from .._ray.contract import TAG
 from .._ray.model import NEWEST, Reference, versions_of
 from . import MlflowError
@@ -37,7 +39,21 @@ def find(client: Client, meant: Reference) -> Found:
             ) from error
         raise
     tags = {tag.get("key"): tag.get("value") for tag in version.get("tags") or []}
-    return Found(meant.name, str(version["version"]), tags.get(TAG))
+    return Found(
+        meant.name, str(version["version"]), tags.get(TAG) or _in_model(client, meant.name, version["version"])
+    )
+
+
+def _in_model(client: Client, name: str, version: str) -> str | None:
+    """From the model itself: a version that was registered by hand has no tag."""
+    try:
+        about = yaml.safe_load(client.file_of_model(name, str(version), "MLmodel"))
+    except RefusedError:
+        return None
+    except yaml.YAMLError as error:
+        raise MlflowError(f"model: the file MLmodel of {name}/{version} is no YAML: {error}") from error
+    found = (about.get("metadata") or {}).get(TAG) if isinstance(about, dict) else None
+    return str(found) if found else None
 
 
 def _asked(client: Client, meant: Reference) -> Json:

@@ -18,20 +18,28 @@ REPLICA = b"ray::ServeReplica:"
 
 def ask_for_drain(address: str, seconds: float) -> bool:
     """Tell the head that this node will be gone; whether it took notice."""
-    from ray._raylet import GcsClient
-    from ray.core.generated import autoscaler_pb2
-    from ray.exceptions import RayError
-
-    own = socket.gethostbyname(socket.gethostname())
-    reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
     try:
+        from ray._raylet import GcsClient
+        from ray.core.generated import autoscaler_pb2
+        from ray.exceptions import RayError
+    except ImportError as error:
+        return not_asked(error)
+    try:
+        own = socket.gethostbyname(socket.gethostname())
+        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         client = GcsClient(address=address)
         for node, info in client.get_all_node_info(timeout=RPC_TIMEOUT).items():
             if info.node_manager_address == own and info.state == 0:
                 deadline = time.time_ns() // 1_000_000 + int(seconds * 1000)
                 return bool(client.drain_node(node.hex(), reason, "the pod ends", deadline)[0])
-    except (RayError, OSError, ValueError) as error:
-        print(f"drain: {error}", file=sys.stderr)
+    except (RayError, OSError, ValueError, AttributeError, TypeError) as error:
+        return not_asked(error)
+    return False
+
+
+def not_asked(error: Exception) -> bool:
+    """Say why; another version of Ray may have other internals, and the pod ends all the same."""
+    print(f"drain: {error}", file=sys.stderr)
     return False
 
 

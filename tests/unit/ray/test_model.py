@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError
+from ansible_collections.mlops.platform.plugins.module_utils._mlflow import NotThereError as MlflowNotThereError
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow.client import RefusedError
 from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, model
 from ansible_collections.mlops.platform.plugins.modules import ray_model
@@ -30,8 +31,13 @@ PARAMS: dict[str, t.Any] = {
 class Registry:
     """MLflow's registry with one model of three versions."""
 
-    def __init__(self, env_id: str | None = ENV) -> None:
-        self.env_id = env_id
+    def __init__(self, env_id: str | None = ENV, about: str = "") -> None:
+        self.env_id, self.about = env_id, about
+
+    def file_of_model(self, name: str, version: str, path: str) -> str:
+        if not self.about:
+            raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "not found")
+        return self.about
 
     def version(self, number: str) -> dict[str, t.Any]:
         tags = [{"key": "mlops.env_id", "value": self.env_id}] if self.env_id else []
@@ -102,6 +108,16 @@ def test_a_model_of_another_environment_is_refused_or_warned_of(known: FakeKube)
     assert "py3.12-ray2.59.0" in warning
 
 
+def test_a_version_without_a_tag_is_that_of_its_model(known: FakeKube) -> None:
+    assert run(known, Registry(None, f"metadata:\n  mlops.env_id: {ENV}\n"))[1] == ""
+
+
+@pytest.mark.parametrize("about", ["", "metadata:\n", "flavors: {}\n", "[]"])
+def test_a_model_that_does_not_say_its_environment_is_refused(known: FakeKube, about: str) -> None:
+    with pytest.raises(RayError, match="the model does not say which environment made it"):
+        run(known, Registry(None, about))
+
+
 def test_an_older_environment_that_is_known_to_be_served_is(known: FakeKube) -> None:
     assert run(known, Registry("old"))[1] == ""
 
@@ -109,6 +125,32 @@ def test_an_older_environment_that_is_known_to_be_served_is(known: FakeKube) -> 
 def test_a_service_that_does_not_say_its_environment_is_refused(kube: FakeKube) -> None:
     with pytest.raises(RayError, match="run the role ray_service"):
         run(kube)
+
+
+def test_in_check_mode_what_is_not_there_yet_is_said(known: FakeKube) -> None:
+    without_ray, _warning = run(known, check=True, service="other")
+    without_mlflow, _warning = ray_model.run(PARAMS, True, known, nowhere)
+    for done in (without_ray, without_mlflow):
+        assert (done["changed"], done["not_verified"]) == (True, ["iris"])
+    with pytest.raises(MlflowError, match="no MLflow"):
+        ray_model.run(PARAMS, False, known, nowhere)
+    with pytest.raises(RayError, match="there is no RayService"):
+        run(known, service="other")
+
+
+def nowhere(_params: t.Any) -> t.Any:
+    raise MlflowNotThereError("no MLflow")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_without_a_service_a_removal_is_done(known: FakeKube, check: bool) -> None:
+    done, _warning = run(known, check=check, service="other", state="absent")
+    assert (done["changed"], done["status"], done["not_verified"]) == (False, "", [])
+
+
+def test_mlflow_may_have_a_namespace_of_its_own() -> None:
+    assert ray_model.mlflow_params({**PARAMS})["namespace"] == "mlops"
+    assert ray_model.mlflow_params({**PARAMS, "mlflow_namespace": "tracking"})["namespace"] == "tracking"
 
 
 @pytest.mark.parametrize(("name", "text"), [("iris", "name = 'iris'"), ("it's", 'name = "it\'s"')])

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
+import types
 import typing as t
+from pathlib import Path
 
 import pytest
-from rendering import script
+from rendering import ROLES, script
 
 wait, drain = script("ray_service", "wait"), script("ray_service", "drain")
 
@@ -85,6 +90,131 @@ def test_a_command_is_in_the_form_of_redis() -> None:
 def test_addresses_of_both_families_are_read() -> None:
     assert wait.endpoint("redis:6379") == ("redis", 6379)
     assert wait.endpoint("[fd00::1]:6379") == ("fd00::1", 6379)
+
+
+class Clock:
+    """The time that a script sees; a pause is over at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time_ns(self) -> int:
+        return 0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("head", "asked", "replicas", "limit", "seconds"),
+    [
+        (True, True, [0], "30", drain.LEAST),  # until kube-proxy has taken it out, though all are handed over
+        (True, True, [1] * 25 + [0], "30", drain.LEAST + 25 * 0.2),
+        (True, True, [1], "30", 30.0),
+        (True, False, [0], "30", drain.WITHOUT_HEAD),
+        (False, True, [0], "30", drain.WITHOUT_HEAD),
+        (False, True, [0], "4", 4.0),
+    ],
+)
+def test_a_worker_ends_when_its_replicas_are_handed_over(
+    monkeypatch: pytest.MonkeyPatch, head: bool, asked: bool, replicas: list[int], limit: str, seconds: float
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(drain, "time", clock)
+    monkeypatch.setattr(drain, "head_answers", lambda _address: head)
+    monkeypatch.setattr(drain, "ask_for_drain", lambda _address, _seconds: asked)
+    left = iter(replicas)
+    monkeypatch.setattr(drain, "replicas", lambda: next(left, replicas[-1]))
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setenv("RAY_DRAIN_SECONDS", limit)
+    assert drain.main() == 0
+    assert clock.now == pytest.approx(seconds, abs=0.3)
+
+
+def test_the_replicas_of_this_pod_are_counted() -> None:
+    before = drain.replicas()
+    replica = subprocess.Popen(["ray::ServeReplica:iris", "-c", "read _"], executable="/bin/sh", stdin=subprocess.PIPE)
+    try:
+        assert drain.replicas() == before + 1
+    finally:
+        replica.communicate()
+    assert drain.replicas() == before
+
+
+class Node(t.NamedTuple):
+    """What Ray tells of a node."""
+
+    node_manager_address: str
+    state: int
+
+
+def ray_of(monkeypatch: pytest.MonkeyPatch, client: t.Any) -> None:
+    """Ray's internals, as far as the script uses them."""
+    reason = types.SimpleNamespace(Value=lambda name: name)
+    parts = {
+        "ray": {},
+        "ray._raylet": {"GcsClient": client},
+        "ray.core": {},
+        "ray.core.generated": {"autoscaler_pb2": types.SimpleNamespace(DrainNodeReason=reason)},
+        "ray.exceptions": {"RayError": RuntimeError},
+    }
+    for name, members in parts.items():
+        module = types.ModuleType(name)
+        module.__dict__.update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_the_head_is_told_which_node_will_be_gone(monkeypatch: pytest.MonkeyPatch, accepted: bool) -> None:
+    told: list[t.Any] = []
+
+    class Client:
+        def __init__(self, address: str) -> None:
+            told.append(address)
+
+        def get_all_node_info(self, timeout: float) -> dict[bytes, Node]:
+            own = socket.gethostbyname(socket.gethostname())
+            return {b"\x01": Node("203.0.113.1", 0), b"\x02": Node(own, 1), b"\x03": Node(own, 0)}
+
+        def drain_node(self, node: str, reason: str, message: str, deadline: int) -> tuple[bool, str]:
+            told.extend([node, reason, deadline])
+            return accepted, ""
+
+    ray_of(monkeypatch, Client)
+    monkeypatch.setattr(drain, "time", Clock())
+    assert drain.ask_for_drain("head:6379", 30) is accepted
+    assert told == ["head:6379", "03", "DRAIN_NODE_REASON_PREEMPTION", 30000]
+
+
+def test_another_ray_without_these_internals_is_no_reason_to_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not drain.ask_for_drain("head:6379", 30)
+    ray_of(monkeypatch, lambda address: object())
+    assert not drain.ask_for_drain("head:6379", 30)
+    said = capsys.readouterr().err
+    assert "drain: No module named 'ray'" in said
+    assert "has no attribute 'get_all_node_info'" in said
+
+
+@pytest.mark.parametrize(("prefix", "namespace"), [("prod01", "prod01-an-id"), ("", "an-id"), (None, "an-id")])
+def test_the_state_of_a_shared_redis_gets_the_clusters_name(tmp_path: Path, prefix: str | None, namespace: str) -> None:
+    """The script with a python that has nothing to wait for, and in the place of Ray a command that tells."""
+    (tmp_path / "python").write_text("#!/bin/sh\n")
+    (tmp_path / "python").chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "KUBERAY_GEN_RAY_START_CMD": "printenv RAY_external_storage_namespace",
+        "RAY_external_storage_namespace": "an-id",
+        **({"REDIS_KEY_PREFIX": prefix} if prefix is not None else {}),
+    }
+    done = subprocess.run(
+        ["bash", ROLES / "ray_service/files/start.sh"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == namespace
 
 
 def test_a_head_that_is_gone_is_not_asked() -> None:

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 
 import pytest
 import yaml
 from ansible.errors import AnsibleError
+from ansible.template import trust_as_template
 from reachability import Peer, reaches
-from rendering import ROOT, objects, one
+from rendering import ROOT, objects, one, templar
 
-from ansible_collections.mlops.platform.plugins.filter import ray
+from ansible_collections.mlops.platform.plugins.filter import ray_applications
 
 WORKERS = yaml.safe_load((ROOT / "roles/ray_service/defaults/main.yml").read_text())["ray_service_workers"]
 RAY = {"mlops_redis_external": "", "object_store_type": "minio"}
@@ -58,6 +60,140 @@ def test_the_token_is_in_its_secret_and_nowhere_else() -> None:
     assert len(token) == 32
     assert token not in json.dumps([item for item in found if item["kind"] != "Secret"], default=str)
     assert spec()["authOptions"] == {"mode": "token", "secretName": "ray"}
+
+
+def annotations(**variables: t.Any) -> list[str]:
+    """What says in the templates of head and workers that a secret is another one."""
+    found = spec(**variables)
+    templates = [found["headGroupSpec"]["template"], found["workerGroupSpecs"][0]["template"]]
+    return [template["metadata"]["annotations"]["mlops.platform/secrets"] for template in templates]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ray_service_auth_token_generation": 2},
+        {"ray_service_auth_token": "given-token-of-the-user"},
+        {"platform_master_key": "f" * 32},
+        {"__ray_service_secrets": {"digest": "another"}},
+    ],
+)
+def test_another_secret_makes_a_new_cluster(change: dict[str, t.Any]) -> None:
+    assert all(before != after for before, after in zip(annotations(), annotations(**change), strict=True))
+    assert annotations(ray_service_image="another") == annotations()
+
+
+def test_the_digest_of_a_token_is_worth_nothing_without_the_master_key() -> None:
+    token = "given-token-of-the-user"
+    plain = hashlib.sha256(token.encode()).hexdigest()
+    assert not any(plain.startswith(found) for found in annotations(ray_service_auth_token=token))
+    with pytest.raises(AnsibleError, match="platform_master_key: it is empty"):
+        annotations(ray_service_auth_token=token, platform_master_key="")
+
+
+def test_the_secrets_that_are_looked_at_are_those_of_the_pods() -> None:
+    def keys(**variables: t.Any) -> list[tuple[str, str]]:
+        found = templar("ray_service", **RAY, **variables).template(
+            trust_as_template("{{ __ray_service_secret_keys }}")
+        )
+        return [(item["secret"], item["key"]) for item in found]
+
+    assert {("mlflow-ray", "password"), ("minio-ray", "secret_key"), ("redis", "password")} <= set(keys())
+    assert ("redis", "password") not in keys(ray_service_fault_tolerance=False)
+
+
+def check_name(**variables: t.Any) -> str:
+    return str(templar("ray_service", **RAY, **variables).template(trust_as_template("{{ __ray_service_check }}")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ray_service_redis_secret": "other"},
+        {"ray_service_node_selector": {"a": "b"}},
+        {"ray_service_image_pull_secrets": ["other"]},
+        {"ray_service_uid": 2000},
+        {"__ray_service_secrets": {"digest": "another"}},
+    ],
+)
+def test_whatever_the_check_depends_on_makes_another_check(change: dict[str, t.Any]) -> None:
+    assert check_name(**change) != check_name()
+    assert check_name(ray_service_resources={}) == check_name()
+
+
+def test_a_name_is_once_in_the_environment_of_a_pod() -> None:
+    found = worker(
+        ray_service_environment={"MLFLOW_TRACKING_URI": "http://mine", "A": 1, "B": 1},
+        ray_service_workers=group(environment={"A": 2, "AWS_ACCESS_KEY_ID": "key"}),
+    )["template"]["spec"]["containers"][0]["env"]
+    values = {item["name"]: item.get("value") for item in found}
+    assert len(values) == len(found)
+    assert [values[name] for name in ("MLFLOW_TRACKING_URI", "A", "B", "AWS_ACCESS_KEY_ID")] == [
+        "http://mine",
+        "2",
+        "1",
+        "key",
+    ]
+
+
+def test_workers_spread_softly_and_hand_their_replicas_over_before_they_end() -> None:
+    pod = worker()["template"]["spec"]
+    (spread,) = pod["topologySpreadConstraints"]
+    assert (spread["whenUnsatisfiable"], spread["topologyKey"]) == ("ScheduleAnyway", "kubernetes.io/hostname")
+    assert (
+        spread["labelSelector"]["matchLabels"].items()
+        <= worker()["template"]["metadata"]["labels"].items() | {"ray.io/node-type": "worker"}.items()
+    )
+    container = pod["containers"][0]
+    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["python", "/etc/ray/drain.py"]
+    drain = {item["name"]: item.get("value") for item in container["env"]}["RAY_DRAIN_SECONDS"]
+    assert pod["terminationGracePeriodSeconds"] > int(drain)
+    longer = worker(ray_service_drain_seconds=300)["template"]["spec"]
+    assert longer["terminationGracePeriodSeconds"] > 300
+
+
+def test_a_worker_starts_when_its_cluster_is_complete_and_is_ready_while_its_proxy_is() -> None:
+    container = worker()["template"]["spec"]["containers"][0]
+    probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")}
+    assert probes["startup"] == {"path": "/ready", "port": 8000}
+    assert probes["readiness"] == {"path": "/-/healthz", "port": 8000}
+    assert probes["liveness"]["port"] == 52365
+    # Waiting is no fault: the start has a day.
+    assert container["startupProbe"]["failureThreshold"] * container["startupProbe"]["periodSeconds"] >= 86400
+
+
+EXTERNAL = {
+    "mlops_redis_external": "cache.example.com:6390",
+    "object_store_type": "external",
+    "object_store_endpoint": "https://s3.example.com:8443",
+}
+
+
+def test_a_redis_that_clusters_share_has_the_clusters_name_before_the_id() -> None:
+    def prefix(template: dict[str, t.Any]) -> list[t.Any]:
+        env = template["template"]["spec"]["containers"][0]["env"]
+        return [item["value"] for item in env if item["name"] == "REDIS_KEY_PREFIX"]
+
+    found = one(objects("ray_service", **EXTERNAL), "RayService")["spec"]["rayClusterConfig"]
+    assert prefix(found["headGroupSpec"]) == ["unit01"]
+    assert prefix(found["workerGroupSpecs"][0]) == []
+    assert found["gcsFaultToleranceOptions"]["redisAddress"] == "cache.example.com:6390"
+    assert prefix(spec()["headGroupSpec"]) == []
+
+
+def test_what_lies_outside_the_cluster_is_reached() -> None:
+    outside = Peer({}, address="203.0.113.9")
+    labels = one(objects("ray_service", **RAY), "RayService")["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]
+    head = Peer(labels["metadata"]["labels"])
+    for variables, expected in ((EXTERNAL, True), (RAY, False)):
+        policies = [item for item in objects("ray_service", **variables) if item["kind"] == "NetworkPolicy"]
+        assert [reaches(policies, head, outside, port) for port in (6390, 8443)] == [expected, expected]
+    without = [
+        item
+        for item in objects("ray_service", **EXTERNAL, ray_service_fault_tolerance=False)
+        if item["kind"] == "NetworkPolicy"
+    ]
+    assert not reaches(without, head, outside, 6390)
 
 
 def test_a_new_service_begins_with_the_list_of_models_on_every_worker() -> None:
@@ -151,35 +287,34 @@ def test_applications_that_would_not_fit_are_named() -> None:
         "import_path": "a.b:c",
         "deployments": [{"name": "M", "num_replicas": 2, "max_replicas_per_node": 1}],
     }
-    found = [{"entry": entry, "built_in": False}, {"entry": {"name": "model-list"}, "built_in": True}]
-    assert ray.ray_check_applications(found, 2) == ["iris"]
+    found = [{"name": "iris", "entry": entry, "built_in": False}, {"name": "model-list", "entry": {}, "built_in": True}]
+    assert ray_applications.ray_check_applications(found, 2) == ["iris"]
     with pytest.raises(AnsibleError, match=r"application 'iris' would not fit: .*num_replicas: 2"):
-        ray.ray_check_applications(found, 1)
+        ray_applications.ray_check_applications(found, 1)
 
 
 def test_an_application_that_only_ray_understands_does_not_stand_in_the_way() -> None:
-    foreign = {
-        "name": "théirs",
-        "import_path": "app",
-        "host": "0.0.0.0",
-        "deployments": [{"name": "M", "num_replicas": 9}],
-    }
-    assert ray.ray_check_applications([{"entry": foreign, "built_in": False}], 1) == ["théirs"]
-    assert ray.ray_check_applications([{"entry": {"import_path": "a:b"}, "built_in": False}], 1) == [""]
+    entry = {"import_path": "app", "host": "::", "deployments": [{"name": "M", "num_replicas": 9}]}
+    found = [{"name": "default", "entry": entry, "built_in": False}]
+    assert ray_applications.ray_check_applications(found, 1) == ["default"]
 
 
 def test_what_is_saved_is_what_a_new_installation_deploys() -> None:
     entry = {"name": "iris", "import_path": "a.b:c", "args": {"ü": 1}}
-    found = [{"entry": {"name": "model-list"}, "built_in": True}, {"entry": entry, "built_in": False}]
-    assert ray.ray_applications_of(ray.ray_saved_applications(found)) == [entry]
-    assert ray.ray_applications_of("") == []
+    found = [{"name": "model-list", "entry": {}, "built_in": True}, {"name": "iris", "entry": entry, "built_in": False}]
+    assert ray_applications.ray_missing_applications(ray_applications.ray_saved_applications(found), []) == [entry]
+    assert (
+        ray_applications.ray_missing_applications(ray_applications.ray_saved_applications(found), [{"name": "iris"}])
+        == []
+    )
+    assert ray_applications.ray_missing_applications("", []) == []
     with pytest.raises(AnsibleError, match="the saved list of applications cannot be read"):
-        ray.ray_applications_of("[]")
+        ray_applications.ray_missing_applications("[]", [])
 
 
 def test_only_troubles_are_told() -> None:
     found = [{"name": "a", "status": "RUNNING", "message": ""}, {"name": "b", "status": "UNHEALTHY", "message": "no"}]
-    assert ray.ray_troubles(found) == "\napplication b: UNHEALTHY no"
+    assert ray_applications.ray_troubles(found) == "\napplication b: UNHEALTHY no"
 
 
 def test_the_operator_has_rights_in_the_watched_namespaces_only() -> None:
