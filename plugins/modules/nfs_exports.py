@@ -15,13 +15,14 @@ description:
     where the file system can, their quotas. Other exports of the server are not touched.
   - All or nothing. After a failure (full disk, refused export) folders and limits are as before, and the message says
     whether the old exports are in force, as the server tells it.
-  - After a killed run the old or the new exports are in force; with NFS-Ganesha all the old ones with some of the new,
-    but that one is gone which a new one lies in. The next run finishes it.
+  - After a killed run the old or the new exports are in force; with NFS-Ganesha also the old ones with some of the new,
+    where an old one that holds a new one may be missing. The next run finishes it.
   - The kernel's server gets all its files anew (C(exportfs -ra)), so exports that were made by hand with C(exportfs -o)
     are gone. A broken export of others is a warning.
   - It owns one file, C(/etc/exports.d/NAME.exports) for the kernel's server or C(/etc/ganesha/exports.d/NAME.conf)
     for NFS-Ganesha. Its header records whose it is.
-  - Folders get their owner and mode, never recursively. Folders between O(root) and an export belong to root.
+  - Folders get their owner and mode, never recursively. Folders between O(root) and an export belong to root,
+    unless they lie in an export of another name.
   - Runs on the storage server with its own Python 3.9 or newer and needs no packages. Runs as root.
 attributes:
   check_mode:
@@ -84,7 +85,7 @@ options:
       clients:
         description:
           - Who may mount it. Addresses, networks in CIDR form, host names, patterns such as V(*.example.com), or
-            V(@netgroup).
+            V(@netgroup). The storage server must know the host names.
         type: list
         elements: str
         required: true

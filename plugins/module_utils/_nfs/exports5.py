@@ -18,7 +18,7 @@ _CLIENT = re.compile(r"(?P<name>[^()]*)(?:\((?P<options>[^()]*)\))?")
 _OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 _ID = re.compile(r"-?[0-9]+")
 _BYTES = ("utf-8", "surrogateescape")
-_DEFAULTS = ("sync", "async", "no_subtree_check", "no_all_squash", "wdelay", "hide", "sec=sys", "root_squash")
+DEFAULTS = ("sync", "async", "no_subtree_check", "no_all_squash", "wdelay", "hide", "sec=sys", "root_squash")
 
 
 class Entry(t.NamedTuple):
@@ -155,7 +155,7 @@ def rules_of(words: t.Iterable[str]) -> Rules:
         squash = "all"
     elif "no_root_squash" in found:
         squash = "none"
-    known = {"rw", "ro", "secure", "insecure", "all_squash", "no_root_squash", *_DEFAULTS}
+    known = {"rw", "ro", "secure", "insecure", "all_squash", "no_root_squash", *DEFAULTS}
     return Rules(
         access="rw" if "rw" in found else "ro",
         squash=squash,

@@ -12,6 +12,7 @@ import typing as t
 from . import quotas
 from .backend import Backend
 from .dropin import DropIn, Header, check_overlaps, check_owner
+from .exports5 import DEFAULTS
 from .folders import check_purge, read_folder
 from .mounts import mount_points
 from .quotas import QuotaStep
@@ -162,7 +163,7 @@ def _touched(exports: t.Iterable[Export], current: DropIn | None) -> set[str]:
 
 
 def _essence(rules: t.Any) -> t.Any:
-    others = tuple(word for word in rules.others if word not in ("no_subtree_check", "sec=sys"))
+    others = tuple(word for word in rules.others if word not in DEFAULTS)
     return (rules.access, rules.identity, rules.sync, rules.secure, others)
 
 

@@ -64,9 +64,11 @@ def _projects(found: DropIn | None) -> dict[str, int]:
 def _limit(path: str, limit: int, held: t.Mapping[str, int], root: str, root_fd: int | None) -> QuotaStep:
     project = held[path]
     blocks = -(-limit // 1024) * 1024
-    join = project if _project(root_fd, path, root) != project else 0
     device = filesystem(path).device
-    return QuotaStep(path, device, project, blocks, quota.usage(device, project).limit, join, _spared(path, held))
+    before = quota.usage(device, project).limit
+    # A new limit: parts of the folder may have been in other projects since the last one.
+    join = project if not before or _project(root_fd, path, root) != project else 0
+    return QuotaStep(path, device, project, blocks, before, join, _spared(path, held))
 
 
 def _lift(path: str, project: int, held: t.Mapping[str, int], root: str, root_fd: int | None) -> QuotaStep:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.mlops.platform.plugins.module_utils._nfs import quota, quotas
+from ansible_collections.mlops.platform.plugins.module_utils._nfs.mounts import Filesystem
+
+from .counting import Counting
 from .runs import Runner
 from .servers import GaneshaServer, KernelServer, Server
 
@@ -31,3 +35,14 @@ def run(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     if os.getuid():
         monkeypatch.setattr("os.fchown", lambda fd, uid, gid: None)
     return Runner(server, root)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    made = Counting()
+    monkeypatch.setattr(quota, "_attributes", made.attributes)
+    monkeypatch.setattr(quota, "_set_attributes", made.set_attributes)
+    monkeypatch.setattr(quota, "usage", made.usage)
+    monkeypatch.setattr(quota, "set_limit", made.set_limit)
+    monkeypatch.setattr(quotas, "filesystem", lambda path: Filesystem("/", "xfs", "/dev/x", True))
+    return made

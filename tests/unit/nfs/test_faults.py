@@ -180,6 +180,13 @@ def test_unusual_paths_work_or_are_refused(run: Runner, server: Server, root: Pa
     assert server.in_force() == {}
 
 
+def test_options_that_are_the_default_anyway(kernel: KernelServer, root: Path) -> None:
+    run = Runner(kernel, root)
+    wish = export(options=["wdelay", "hide", "no_all_squash", "sec=sys", "no_subtree_check"])
+    assert run(wish)["changed"]
+    assert run(wish)["changed"] is False
+
+
 def test_a_file_that_would_mean_something_else_is_refused(
     run: Runner, server: Server, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,49 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mlops.platform.plugins.module_utils._nfs import quota, quotas
-from ansible_collections.mlops.platform.plugins.module_utils._nfs.mounts import Filesystem
+from ansible_collections.mlops.platform.plugins.module_utils._nfs import quota
 
+from .counting import Counting
 from .runs import Runner, export
 from .servers import KernelServer
 
 MINIO, SHARED = "c/minio", "c/minio/shared"
-
-
-class Counting:
-    """The project of each inode, and the limit of each project."""
-
-    def __init__(self) -> None:
-        self.projects: dict[int, tuple[t.Any, ...]] = {}
-        self.limits: dict[int, int] = {}
-
-    def attributes(self, fd: int) -> tuple[t.Any, ...]:
-        return self.projects.get(os.fstat(fd).st_ino, (0, 0, 0, 0, 0, b""))
-
-    def set_attributes(self, fd: int, values: tuple[t.Any, ...]) -> None:
-        self.projects[os.fstat(fd).st_ino] = values
-
-    def usage(self, device: str, project: int) -> quota.Usage:
-        return quota.Usage(self.limits.get(project, 0), 0)
-
-    def set_limit(self, device: str, project: int, limit: int) -> None:
-        self.limits[project] = limit
-
-    def project(self, path: Path) -> int:
-        """Whose limit a file counts to."""
-        found = self.projects.get(path.stat().st_ino)
-        return t.cast("int", found[3]) if found else 0
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    made = Counting()
-    monkeypatch.setattr(quota, "_attributes", made.attributes)
-    monkeypatch.setattr(quota, "_set_attributes", made.set_attributes)
-    monkeypatch.setattr(quota, "usage", made.usage)
-    monkeypatch.setattr(quota, "set_limit", made.set_limit)
-    monkeypatch.setattr(quotas, "filesystem", lambda path: Filesystem("/", "xfs", "/dev/x", True))
-    return made
 
 
 @pytest.fixture
@@ -112,6 +76,13 @@ def test_without_its_own_limit_a_folder_counts_to_the_outer_one(disk: Counting, 
     found = projects(run(export(MINIO, quota="2Gi"), export(SHARED)), root)
     assert disk.project(root / SHARED) == disk.project(root / SHARED / "file") == found[MINIO]
     assert run(export(MINIO, quota="2Gi"), export(SHARED))["changed"] is False
+
+
+def test_a_limit_that_comes_back_counts_everything(disk: Counting, run: Runner, root: Path) -> None:
+    run(export(MINIO, quota="2Gi"), export(SHARED, quota="1Gi"))
+    run(export(MINIO), export(SHARED))
+    number = projects(run(export(MINIO, quota="2Gi"), export(SHARED)), root)[MINIO]
+    assert disk.project(root / MINIO) == disk.project(root / SHARED) == number
 
 
 def test_a_limit_is_taken_back_after_a_failure(disk: Counting, run: Runner, root: Path) -> None:
