@@ -74,7 +74,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._login import SECRE
 from ansible_collections.mlops.platform.plugins.module_utils._tunnel import client_for
 
 KEYS: dict[str, dict[str, t.Any]] = {
-    "secret": {"type": "str", "required": True},
+    "secret": {"type": "str", "required": True, "no_log": False},
     "key": {"type": "str", "required": True, "no_log": False},
 }
 SPEC: dict[str, dict[str, t.Any]] = {

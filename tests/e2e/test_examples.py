@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from e2e.cluster import ROOT
-from e2e.notebook import Run, running_notebook, runs_ray
+from e2e.notebook import NAMESPACE, Run, running_notebook, runs_ray
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +17,36 @@ if t.TYPE_CHECKING:
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 CALL = f'import mlops; print(mlops.call("iris", [{ROW}]))'
+CODE = "code"  # minio_code_bucket
 REFUSED = f"""
 import mlops
 try:
     mlops.call("iris", [{ROW}])
 except mlops.CallError as error:
     print(error)
+"""
+
+
+NONE = """
+import mlops
+from mlops import deploying
+from mlops_ray.deploy import deploy
+deployment = {"name": "Model", "ray_actor_options": {"num_cpus": 0.1}}
+arguments = {"model_uri": "models:/none/1"}
+entry = {"name": "none", "import_path": "mlops_serving.app:build", "args": arguments, "deployments": [deployment]}
+try:
+    deploy(deploying.service(), entry)
+except mlops.DeployError as error:
+    print(error)
+"""
+PUT = f"""
+import boto3, botocore.exceptions
+client = boto3.client("s3")
+print(client.list_objects_v2(Bucket="{CODE}", MaxKeys=1)["ResponseMetadata"]["HTTPStatusCode"])
+try:
+    client.put_object(Bucket="{CODE}", Key="from-a-worker", Body=b"x")
+except botocore.exceptions.ClientError as error:
+    print(error.response["Error"]["Code"])
 """
 
 
@@ -63,6 +87,20 @@ def test_a_registered_model_is_deployed_and_shut_down_from_ansible(notebook: Run
     assert "changed=0" in model(cluster, "model=iris@champion", "model_cpus=0.25").split("PLAY RECAP")[1]
     assert "iris: shut down" in model(cluster, "model=iris", "model_state=absent")
     assert "no model answers" in notebook("iris", "python", "-c", REFUSED)
+
+
+def test_an_application_of_a_model_that_does_not_exist_has_mlflows_words(notebook: Run) -> None:
+    said = notebook("iris", "python", "-c", NONE)
+    assert "none: the application cannot be deployed" in said
+    assert "models:/none/1: MLflow does not give the model" in said
+    assert "The application was taken out of the RayService again." in said
+
+
+def test_a_worker_reads_code_and_writes_none(notebook: Run, cluster: Cluster) -> None:
+    selector = "--selector=ray.io/node-type=worker"
+    worker = cluster.get("pods", f"--namespace={NAMESPACE}", selector)["items"][0]["metadata"]["name"]
+    said = cluster.execute(NAMESPACE, worker, "python", "-c", PUT)
+    assert said.split() == ["200", "AccessDenied"]
 
 
 def test_a_model_that_does_not_exist_is_named(notebook: Run, cluster: Cluster) -> None:

@@ -114,6 +114,16 @@ def test_a_broken_update_leaves_the_old_form_in_service(platform: Platform, ray:
     assert set(ray.replicas()) == set(before)
 
 
+def test_a_ray_cluster_that_is_removed_comes_back_with_its_applications(ray: Ray, image: t.Any) -> None:
+    ray.start_client(image("ray"), "mlops-registry")
+    ray.wait(lambda: ray.is_whole(2))
+    old = ray.ray_cluster()
+    ray.cluster.kubectl("delete", "raycluster", old, f"--namespace={ray.namespace}", timeout=300)
+    ray.wait(lambda: ray.is_whole(2) and ray.ray_cluster() != old)
+    assert ray.applications() == {"model-list": "RUNNING", "probe": "RUNNING"}
+    assert len(ray.replicas()) == 2
+
+
 def test_who_deploys_may_change_the_applications_and_nothing_else(ray: Ray) -> None:
     account = f"--as=system:serviceaccount:{ray.namespace}:notebook"
 

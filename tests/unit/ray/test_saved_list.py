@@ -116,13 +116,16 @@ def api(kube: FakeKube, tmp_path: Path) -> t.Iterator[Api]:
 
 
 def test_an_installation_that_was_interrupted_deploys_the_applications_on_the_next_run(api: Api) -> None:
-    """It remembered the list and made the RayService, and ended before it deployed the second application."""
+    """It remembered the list and made the RayService, and ended before it deployed the second application. Then somebody
+    removes Ray, or deploys another model: that does not drop from the list what is not deployed yet.
+    """
     api.write("applications.json", IRIS, WINE)
-    api.run("remember")
+    api.run("remember", "save")
+    assert api.read("applications.json") == ["iris", "wine"]
     api.kube.write(
         api.kube.service, {"serveConfigV2": serve_config.dump(serve_config.with_entry(api.kube.config, "iris", IRIS))}
     )
-    said = api.run("restore", "save")
+    said = api.run("pending", "restore", "write")
     assert api.kube.names == ["model-list", "iris", "wine"]
     assert serve_config.find(api.kube.config, "iris") == IRIS
     assert api.read("applications.json") == ["iris", "wine"]
@@ -132,17 +135,10 @@ def test_an_installation_that_was_interrupted_deploys_the_applications_on_the_ne
 
 def test_an_application_that_is_refused_is_named_and_kept_and_the_others_are_deployed(api: Api) -> None:
     api.write("applications.json", WINE, REFUSED, IRIS)
-    said = api.run("remember", "restore", "save")
+    said = api.run("remember", "pending", "restore", "write")
     assert api.kube.names == ["model-list", "wine", "iris"]
     assert "route_prefix: /wine already belongs to the application ''wine''" in said
     assert api.read("applications.pending.json") == ["old"]
     assert sorted(api.read("applications.json")) == ["iris", "old", "wine"]
     kept = json.loads((api.folder / "data" / "applications.pending.json").read_text())["applications"]
     assert kept == [REFUSED]
-
-
-def test_what_is_not_deployed_yet_is_never_dropped_from_the_list(api: Api) -> None:
-    """A removal, or another one's deployment, comes after an interrupted installation."""
-    api.write("applications.json", IRIS, WINE)
-    api.run("remember", "save")
-    assert api.read("applications.json") == ["iris", "wine"]
