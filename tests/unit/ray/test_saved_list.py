@@ -116,7 +116,7 @@ def api(kube: FakeKube, tmp_path: Path) -> t.Iterator[Api]:
 
 
 def test_an_installation_that_was_interrupted_deploys_the_applications_on_the_next_run(api: Api) -> None:
-    """It remembered the list and made the RayService, and ended before it deployed the second application. Then somebody
+    """It remembered the list, made the RayService, and ended before it deployed the second application. Then somebody
     removes Ray, or deploys another model: that does not drop from the list what is not deployed yet.
     """
     api.write("applications.json", IRIS, WINE)
