@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import typing as t
 
@@ -127,12 +128,19 @@ def tls_secret(settings: Settings, service: str) -> str:
 
 
 def tls_certificate(
-    component: str, settings: Settings, service: str, namespace: str, names: t.Sequence[str] = ()
+    component: str, settings: Settings, service: str, namespace: str, exposed: Settings | None = None
 ) -> list[Object]:
-    """The cert-manager Certificate of a component's own TLS, where an issuer is named."""
+    """The cert-manager Certificate of a component's own TLS, where an issuer is named.
+
+    It is valid for the Service's names, the host of the exposure, and the names and addresses of the settings.
+    """
     secret = tls_secret(settings, service)
     if not settings.get("issuer"):
         return []
+    host = (exposed or {}).get("host")
+    more = [*([host] if host else []), *(settings.get("names") or [])]
+    addresses = [name for name in more if _is_address(name)]
+    names = [*service_names(service, namespace), *(name for name in more if name not in addresses)]
     return [
         {
             "apiVersion": "cert-manager.io/v1",
@@ -140,11 +148,20 @@ def tls_certificate(
             "metadata": {"name": secret, "labels": component_labels(component)},
             "spec": {
                 "secretName": secret,
-                "dnsNames": [*service_names(service, namespace), *names],
+                "dnsNames": list(dict.fromkeys(names)),
+                **({"ipAddresses": addresses} if addresses else {}),
                 "issuerRef": {"name": settings["issuer"], "kind": settings.get("issuer_kind") or "ClusterIssuer"},
             },
         }
     ]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class FilterModule:

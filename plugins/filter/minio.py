@@ -37,7 +37,9 @@ def _application(row: Row, master_key: str, cluster: str, server: Row, variable:
     )
     own = {key: value for key, value in row.items() if key not in ("generation", "secret") and value is not None}
     present = row.get("state", "present") == "present"
-    known = {"access_key": name, "secret_key": secret, "bucket": row.get("bucket") or name, **server}
+    bucket = row.get("bucket") or name
+    url = _url(bucket, row.get("prefix") or "")
+    known = {"access_key": name, "secret_key": secret, "bucket": bucket, "url": url, **server}
     return {
         "application": {**own, "secret_key": secret},
         "secret_name": row.get("secret") or f"minio-{name}",
@@ -48,6 +50,25 @@ def _application(row: Row, master_key: str, cluster: str, server: Row, variable:
 def _refuse_root(row: Row, name: str, field: str) -> None:
     if name == ROOT and row.get("state", "present") == "present":
         raise AnsibleFilterError(f"{field}: a user of this name would get the administrator's secret; choose another")
+
+
+def _url(bucket: str, prefix: str) -> str:
+    return f"s3://{bucket}/{prefix}".rstrip("/")
+
+
+def minio_external(applications: t.Sequence[Row], store: Row, prefix: str) -> list[dict[str, t.Any]]:
+    """The Secrets of the platform's applications in an external store: its one user, and a folder of its bucket."""
+    secret = external_store(store)
+    known = {**secret, "url": _url(secret["bucket"], prefix)}
+    return [{"application": {}, "secret_name": f"minio-{row['name']}", "secret": known} for row in applications]
+
+
+def external_store(store: Row) -> dict[str, t.Any]:
+    """What reaches an external object store; the fields are those of the variables object_store_*."""
+    for field in ("endpoint", "bucket", "access_key", "secret_key"):
+        if not store.get(field):
+            raise AnsibleFilterError(f"object_store_{field}: it is empty; an external object store needs it")
+    return {key: value for key, value in store.items() if key != "type"}
 
 
 def minio_users(users: t.Sequence[Row], master_key: str, cluster: str) -> list[dict[str, t.Any]]:
@@ -71,4 +92,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Names and functions."""
-        return {"minio_applications": minio_applications, "minio_users": minio_users}
+        return {
+            "minio_applications": minio_applications,
+            "minio_external": minio_external,
+            "minio_users": minio_users,
+        }

@@ -12,7 +12,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mlops.platform.plugins.filter.exposure import service_names
-from ansible_collections.mlops.platform.plugins.filter.minio import minio_applications
+from ansible_collections.mlops.platform.plugins.filter.minio import external_store, minio_applications
 from ansible_collections.mlops.platform.plugins.filter.secrets import derived_secret
 
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,55}[a-z0-9])?")
@@ -114,11 +114,7 @@ def mlflow_store(store: Row, application: Row, master_key: str, cluster: str) ->
             [application], master_key, cluster, store["endpoint"], store["region"], variable="mlflow_s3_secret"
         )
         return rows[0]
-    for field in ("endpoint", "bucket", "access_key", "secret_key"):
-        if not store.get(field):
-            raise AnsibleFilterError(f"object_store_{field}: it is empty; an external object store needs it")
-    secret = {key: value for key, value in store.items() if key != "type"}
-    return {"application": {}, "secret_name": f"minio-{application['name']}", "secret": secret}
+    return {"application": {}, "secret_name": f"minio-{application['name']}", "secret": external_store(store)}
 
 
 class FilterModule:

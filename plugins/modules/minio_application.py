@@ -113,6 +113,19 @@ from ansible_collections.mlops.platform.plugins.module_utils._minio.connection i
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
 
 Rows = list[dict[str, t.Any]]
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "secret_key": {"type": "str", "no_log": True},
+    "bucket": {"type": "str"},
+    "prefix": {"type": "str", "default": ""},
+    "access": {"type": "str", "choices": ["read", "write"], "default": "write"},
+    "versioning": {"type": "bool"},
+    "quota": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+SPEC: dict[str, dict[str, t.Any]] = {
+    "applications": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS}
+}
 
 
 def parts(params: Params) -> list[Part]:
@@ -169,19 +182,17 @@ def user_of(row: Params) -> dict[str, t.Any]:
     }
 
 
+def wanted(params: Params) -> list[t.Any]:
+    """All that the applications need; a wrong value is refused."""
+    return [part.kind.wanted(part.params) for part in parts(params)]
+
+
+# What the filter checked_rows asks before anything changes: the list, what refuses a wrong one, and its error.
+CHECKED = ("applications", wanted, MinioError)
+
+
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
-    application = {
-        "name": {"type": "str", "required": True},
-        "secret_key": {"type": "str", "no_log": True},
-        "bucket": {"type": "str"},
-        "prefix": {"type": "str", "default": ""},
-        "access": {"type": "str", "choices": ["read", "write"], "default": "write"},
-        "versioning": {"type": "bool"},
-        "quota": {"type": "str"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
-    rows = {"type": "list", "elements": "dict", "required": True, "options": application}
-    module = make(argument_spec={**argument_spec(), "applications": rows}, supports_check_mode=True)
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
     run_module(module, parts)
 
 

@@ -120,34 +120,40 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._minio import bucket
+from ansible_collections.mlops.platform.plugins.module_utils._minio import MinioError, bucket
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
+
+FLAG = {"type": "bool"}
+NUMBER = {"type": "int"}
+RETENTION = {"mode": {"type": "str", "choices": ["governance", "compliance"]}, "days": NUMBER, "years": NUMBER}
+RULE = {
+    "id": {"type": "str", "required": True},
+    "enabled": {"type": "bool", "default": True},
+    "prefix": {"type": "str", "default": ""},
+    "expire_days": NUMBER,
+    "expire_delete_markers": {"type": "bool", "default": False},
+    "noncurrent_days": NUMBER,
+    "noncurrent_keep": NUMBER,
+}
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "versioning": FLAG,
+    "quota": {"type": "str"},
+    "object_lock": FLAG,
+    "retention": {"type": "dict", "options": RETENTION},
+    "lifecycle": {"type": "list", "elements": "dict", "options": RULE},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+SPEC: dict[str, dict[str, t.Any]] = {
+    "buckets": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS}
+}
+# What the filter checked_rows asks before anything changes: the list, what refuses a wrong one, and its error.
+CHECKED = ("buckets", bucket.wanted, MinioError)
 
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
-    flag = {"type": "bool"}
-    number = {"type": "int"}
-    retention = {"mode": {"type": "str", "choices": ["governance", "compliance"]}, "days": number, "years": number}
-    rule = {
-        "id": {"type": "str", "required": True},
-        "enabled": {"type": "bool", "default": True},
-        "prefix": {"type": "str", "default": ""},
-        "expire_days": number,
-        "expire_delete_markers": {"type": "bool", "default": False},
-        "noncurrent_days": number,
-        "noncurrent_keep": number,
-    }
-    options = {
-        "name": {"type": "str", "required": True},
-        "versioning": flag,
-        "quota": {"type": "str"},
-        "object_lock": flag,
-        "retention": {"type": "dict", "options": retention},
-        "lifecycle": {"type": "list", "elements": "dict", "options": rule},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
-    spec = {**argument_spec(), "buckets": {"type": "list", "elements": "dict", "required": True, "options": options}}
-    run_module(make(argument_spec=spec, supports_check_mode=True), lambda params: [Part(bucket.KIND, params)])
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    run_module(module, lambda params: [Part(bucket.KIND, params)])
 
 
 if __name__ == "__main__":

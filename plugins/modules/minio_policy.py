@@ -94,18 +94,24 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._minio import policy
+from ansible_collections.mlops.platform.plugins.module_utils._minio import MinioError, policy
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "policy": {"type": "raw"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+SPEC: dict[str, dict[str, t.Any]] = {
+    "policies": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS}
+}
+# What the filter checked_rows asks before anything changes: the list, what refuses a wrong one, and its error.
+CHECKED = ("policies", policy.wanted, MinioError)
 
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
-    options = {
-        "name": {"type": "str", "required": True},
-        "policy": {"type": "raw"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
-    spec = {**argument_spec(), "policies": {"type": "list", "elements": "dict", "required": True, "options": options}}
-    run_module(make(argument_spec=spec, supports_check_mode=True), lambda params: [Part(policy.KIND, params)])
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    run_module(module, lambda params: [Part(policy.KIND, params)])
 
 
 if __name__ == "__main__":

@@ -107,26 +107,32 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._minio import user
+from ansible_collections.mlops.platform.plugins.module_utils._minio import MinioError, user
 from ansible_collections.mlops.platform.plugins.module_utils._minio.run import Part, argument_spec, run_module
+
+OPTIONS = {
+    "access_key": {"type": "str", "required": True, "no_log": False},
+    "secret_key": {"type": "str", "no_log": True},
+    "update_secret": {
+        "type": "str",
+        "choices": ["when_different", "always", "on_create"],
+        "default": "when_different",
+        "no_log": False,
+    },
+    "policies": {"type": "list", "elements": "str"},
+    "enabled": {"type": "bool", "default": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+SPEC: dict[str, dict[str, t.Any]] = {
+    "users": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS}
+}
+# What the filter checked_rows asks before anything changes: the list, what refuses a wrong one, and its error.
+CHECKED = ("users", user.wanted, MinioError)
 
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
-    options = {
-        "access_key": {"type": "str", "required": True, "no_log": False},
-        "secret_key": {"type": "str", "no_log": True},
-        "update_secret": {
-            "type": "str",
-            "choices": ["when_different", "always", "on_create"],
-            "default": "when_different",
-            "no_log": False,
-        },
-        "policies": {"type": "list", "elements": "str"},
-        "enabled": {"type": "bool", "default": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
-    spec = {**argument_spec(), "users": {"type": "list", "elements": "dict", "required": True, "options": options}}
-    run_module(make(argument_spec=spec, supports_check_mode=True), lambda params: [Part(user.KIND, params)])
+    module = make(argument_spec={**argument_spec(), **SPEC}, supports_check_mode=True)
+    run_module(module, lambda params: [Part(user.KIND, params)])
 
 
 if __name__ == "__main__":

@@ -135,8 +135,10 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError
+from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError, users
+from ansible_collections.mlops.platform.plugins.module_utils._mlflow.client import Login
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow.run import manage
+from ansible_collections.mlops.platform.plugins.module_utils._plan import States
 
 USERS = {
     "username": {"type": "str", "required": True},
@@ -158,6 +160,15 @@ SPEC = {
     "port": {"type": "int", "default": 5000},
     "tls": {"type": "bool", "default": False},
 }
+
+
+def wanted(params: t.Mapping[str, t.Any]) -> States:
+    """The users by name; a wrong value is refused."""
+    return users.wanted({**params, "login": Login(params["admin_username"], params["admin_password"])})
+
+
+# What the filter checked_rows asks before anything changes: the list, what refuses a wrong one, and its error.
+CHECKED = ("users", wanted, MlflowError)
 
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:

@@ -180,6 +180,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._postgresql.session
     HAS_PSYCOPG,
     session,
 )
+from ansible_collections.mlops.platform.plugins.module_utils._postgresql.wanted import wanted
 
 GRANTS = {
     "role": {"type": "str", "required": True},
@@ -211,6 +212,10 @@ SPEC: dict[str, dict[str, t.Any]] = {
     },
     "ca_file": {"type": "path"},
 }
+
+
+# What the filter checked_rows asks before anything changes: the list, what refuses a wrong one, and its error.
+CHECKED = ("databases", lambda params: wanted(params["databases"]), PostgresqlError)
 
 
 def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:

@@ -138,9 +138,54 @@ def test_users_get_a_derived_secret_and_policies_go_after_their_users() -> None:
     assert [item["name"] for item in value("__minio_policies", minio_policies=policies)] == ["a", "c"]
 
 
-def test_with_an_external_store_there_is_no_server() -> None:
-    assert value("__minio_state") == "present"
-    assert value("__minio_state", object_store_type="external") == "absent"
+def test_with_an_external_store_there_are_only_the_secrets_of_notebooks_and_ray() -> None:
+    store = {
+        "object_store_type": "external",
+        "object_store_endpoint": "https://s3.example.com",
+        "object_store_bucket": "team",
+        "object_store_access_key": "key",
+        "object_store_secret_key": "given-secret",
+    }
+    found = objects("minio", **store)
+    assert sorted(item["kind"] for item in found) == ["Namespace", "Secret", "Secret"]
+    for name in ("minio-notebook", "minio-ray"):
+        assert one(found, "Secret", name)["stringData"] == {
+            "access_key": "key",
+            "secret_key": "given-secret",
+            "bucket": "team",
+            "endpoint": "https://s3.example.com",
+            "region": "us-east-1",
+            "url": "s3://team/test/unit01/code",
+        }
+    assert [item["kind"] for item in objects("minio", **store, minio_code_bucket="")] == ["Namespace"]
+    with pytest.raises(AnsibleError, match="object_store_bucket: it is empty"):
+        objects("minio", **{**store, "object_store_bucket": ""})
+
+
+def test_an_address_for_code_names_the_folder_of_the_application() -> None:
+    rows = [{"name": "shop", "bucket": "goods", "prefix": "eu/"}, {"name": "book"}]
+    urls = [row["secret"]["url"] for row in value("__minio_applications", minio_applications=rows)]
+    assert urls == ["s3://code", "s3://code", "s3://goods/eu", "s3://book"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"minio_buckets": [{"name": "Audit"}]}, "minio_buckets: buckets.Audit.name: S3 refuses the bucket name"),
+        ({"minio_buckets": [{"name": "audit", "qouta": "1Gi"}]}, "minio_buckets: buckets.qouta. Supported"),
+        ({"minio_buckets": [{"name": "audit", "retention": {"mode": "soft"}}]}, "minio_buckets: value of mode"),
+        ({"minio_policies": [{"name": "own", "policy": {"Statement": []}}]}, "minio_policies: policies.own.policy"),
+        ({"minio_users": [{"access_key": "a"}]}, "minio_users: users.access_key: 'a' has 1 characters"),
+        ({"minio_applications": [{"name": "shop", "quota": "much"}]}, "minio_applications: applications.shop.quota"),
+    ],
+)
+def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(
+    variables: dict[str, t.Any], message: str
+) -> None:
+    assert value("__minio_checked | to_json")
+    with pytest.raises(AnsibleError) as error:
+        value("__minio_checked | to_json", **variables)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(

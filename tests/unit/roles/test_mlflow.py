@@ -69,6 +69,7 @@ def test_secrets_are_nowhere_but_in_secrets() -> None:
     found = objects("mlflow", **variables)
     hidden = {text for item in found if item["kind"] == "Secret" for text in item["stringData"].values()}
     hidden -= {"admin", "ana", "notebook", "ray", "mlflow", "us-east-1", "http://minio:9000", "http://mlflow:5000"}
+    hidden -= {"s3://mlflow"}
     others = json.dumps([item for item in found if item["kind"] != "Secret"])
     assert len(hidden) == 8
     assert not [text for text in hidden if text in others]
@@ -192,6 +193,44 @@ def test_an_external_store_replaces_minio() -> None:
     assert {"ports": [{"port": 8443, "protocol": "TCP"}]} in egress
     with pytest.raises(AnsibleError, match="object_store_secret_key: it is empty"):
         objects("mlflow", **{**variables, "object_store_secret_key": ""})
+
+
+def test_with_tls_of_minio_artifacts_go_by_https_and_the_certificate_is_checked() -> None:
+    variables = {"minio_tls": {"issuer": "company"}}
+    assert environment(**variables)["MLFLOW_S3_ENDPOINT_URL"] == "https://minio:9000"
+    assert environment(**variables)["AWS_CA_BUNDLE"] == "/run/secrets/object-store/ca.crt"
+    mounted = {item["name"]: item.get("secret") for item in pod(**variables)["spec"]["volumes"]}
+    assert mounted["object-store-ca"]["secretName"] == "minio-tls"
+    assert "AWS_CA_BUNDLE" not in environment()
+    own = pod(**variables, object_store_ca_secret="company-ca")["spec"]["volumes"]
+    assert {item["name"]: item.get("secret") for item in own}["object-store-ca"]["secretName"] == "company-ca"
+
+
+def test_clients_learn_where_the_ca_of_the_server_lies() -> None:
+    assert value("mlops_mlflow_ca_secret") == ""
+    assert value("mlops_mlflow_ca_secret", mlflow_tls={"issuer": "company"}) == "mlflow-tls"
+    assert value("mlops_mlflow_ca_secret", mlflow_tls={"secret": "mine"}) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"mlflow_admin_password": "short"}, "mlflow_admin_password: it is shorter than 12"),
+        ({"mlflow_exposure": {"type": "ingress"}}, "mlflow_exposure.host: '' is not a DNS name"),
+        ({"mlflow_bucket": "Bad_Name"}, "mlflow_bucket*: applications.mlflow.bucket: S3 refuses"),
+        ({"mlflow_bucket_quota": "much"}, "mlflow_bucket*: applications.mlflow.quota"),
+        ({"mlflow_database": "postgres"}, "mlflow_database*: databases[0].name: 'postgres' belongs to PostgreSQL"),
+        ({"mlflow_users": [{"username": "admin"}]}, "mlflow_users: users[2].username: 'admin' is the administrator"),
+        ({"mlflow_pod_labels": {"app.kubernetes.io/name": "x"}}, "app.kubernetes.io/name belongs to the role"),
+        ({"platform_previous_master_key": "short"}, "platform_previous_master_key: it has 5 characters"),
+        ({"mlflow_flask_secret_key": "short"}, "mlflow_flask_secret_key: it is shorter than 12"),
+    ],
+)
+def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(variables: Found, message: str) -> None:
+    assert value("__mlflow_checked | to_json")
+    with pytest.raises(AnsibleError) as error:
+        value("__mlflow_checked | to_json", **variables)
+    assert message in str(error.value)
 
 
 def test_a_migration_ends_at_some_time() -> None:

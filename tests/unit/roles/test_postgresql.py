@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleError
-from rendering import objects, one
+from ansible.template import trust_as_template
+from rendering import objects, one, templar
 
 
 def pod(**variables: t.Any) -> dict[str, t.Any]:
@@ -123,6 +124,34 @@ def test_with_tls_connections_without_it_are_refused() -> None:
     assert found["pg_hba.conf"].splitlines() == ["local all all trust", "hostssl all all all scram-sha-256"]
     volumes = pod(postgresql_tls={"secret": "mine"})["spec"]["volumes"]
     assert {"name": "tls", "secret": {"secretName": "mine"}} in volumes
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"name": "postgres", "owner": "a"}], "databases[0].name: 'postgres' belongs to PostgreSQL"),
+        ([{"name": "a"}, {"name": "a"}], "databases[1].name: 'a' is given twice"),
+        ([{"name": "a", "grants": [{"role": "b", "access": "all"}]}], "postgresql_databases: value of access"),
+    ],
+)
+def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(
+    rows: list[dict[str, t.Any]], message: str
+) -> None:
+    check = trust_as_template("{{ __postgresql_checked | to_json }}")
+    assert templar("postgresql", postgresql_databases=[{"name": "a"}]).template(check) == "1"
+    with pytest.raises(AnsibleError) as error:
+        templar("postgresql", postgresql_databases=rows).template(check)
+    assert message in str(error.value)
+
+
+def test_an_issuers_certificate_is_valid_for_the_names_of_the_outside() -> None:
+    exposed = {"type": "load_balancer", "host": "db.example.com"}
+    tls = {"issuer": "company", "names": ["db.lan", "203.0.113.7", "db.example.com"]}
+    found = one(objects("postgresql", postgresql_tls=tls, postgresql_exposure=exposed), "Certificate")["spec"]
+    assert found["dnsNames"][-2:] == ["db.example.com", "db.lan"]
+    assert found["ipAddresses"] == ["203.0.113.7"]
+    plain = one(objects("postgresql", postgresql_tls={"issuer": "company"}), "Certificate")["spec"]
+    assert "ipAddresses" not in plain
 
 
 def test_an_issuer_makes_the_certificate_for_all_names_of_the_service() -> None:

@@ -6,8 +6,10 @@ import json
 import typing as t
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
-from rendering import objects, one
+from ansible.template import trust_as_template
+from rendering import ROLES, objects, one, templar
 
 
 def conf(**variables: t.Any) -> list[str]:
@@ -42,6 +44,25 @@ def test_with_a_redis_of_ones_own_only_the_secret_is_made() -> None:
 def test_with_tls_there_is_no_plain_port() -> None:
     found = conf(redis_tls={"issuer": "company"})
     assert {"port 0", "tls-port 6379", "tls-cert-file /run/secrets/redis-tls/tls.crt"} <= set(found)
+
+
+def refused(**variables: t.Any) -> bool:
+    """Whether the role's first task ends the play."""
+    first = yaml.safe_load((ROLES / "redis" / "tasks" / "main.yml").read_text())[0]
+    engine = templar("redis", redis_state="present", **variables)
+    rules = [trust_as_template(rule) for rule in first["ansible.builtin.assert"]["that"]]
+    return not all(engine.evaluate_conditional(rule) for rule in rules)
+
+
+def test_tls_is_refused_where_ray_uses_this_redis() -> None:
+    assert refused(redis_tls={"issuer": "company"})
+    assert not refused(redis_tls={"issuer": "company"}, ray_service_state="absent")
+    assert not refused()
+
+
+def test_a_short_previous_master_key_is_named_before_anything_changes() -> None:
+    with pytest.raises(AnsibleError, match="platform_previous_master_key: it has 5 characters"):
+        refused(platform_previous_master_key="short")
 
 
 @pytest.mark.parametrize(

@@ -95,5 +95,13 @@ def test_the_components_speak_one_grammar(role: str) -> None:
     assert faults == []
 
 
+@pytest.mark.parametrize(
+    ("role", "file"), [("postgresql", "main"), ("redis", "main"), ("minio", "main"), ("mlflow", "present")]
+)
+def test_wrong_values_are_refused_by_the_first_task(role: str, file: str) -> None:
+    first = yaml.safe_load((ROLES / role / "tasks" / f"{file}.yml").read_text())[0]
+    assert list(first)[1] == "ansible.builtin.assert"
+
+
 def test_there_are_components() -> None:
     assert {"postgresql", "redis"} <= set(PRESENT)
