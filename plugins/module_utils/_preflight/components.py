@@ -11,7 +11,7 @@ import typing as t
 from .capacity import Demand, requested
 
 Variables = t.Mapping[str, t.Any]
-ENDINGS = ("_state", "_image", "_replicas", "_resources", "_workers", "_manage", "_resizer", "_external")
+ENDINGS = ("_state", "_image", "_replicas", "_resources", "_workers", "_manage", "_resizer", "_external", "_metrics")
 
 
 def interesting(role: str, names: t.Iterable[str]) -> list[str]:
@@ -30,6 +30,8 @@ def images(role: str, values: Variables) -> list[str]:
     if not wanted(role, values):
         return []
     left_out = {f"{role}_resizer_image"} if values.get(f"{role}_resizer") is False else set()
+    if not (values.get(f"{role}_metrics") or {}).get("enabled"):
+        left_out.add(f"{role}_metrics_image")
     return [value for name, value in values.items() if name.endswith("_image") and value and name not in left_out]
 
 

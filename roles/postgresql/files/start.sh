@@ -76,8 +76,16 @@ set_password() {
     options="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
     # The text in back quotes is run by psql.
     # shellcheck disable=SC2016
-    printf '%s\n' '\set password `cat "$POSTGRESQL_PASSWORD_FILE"`' "ALTER ROLE postgres WITH PASSWORD :'password';" |
-        PGOPTIONS=$options psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 postgres
+    {
+        printf '%s\n' '\set password `cat "$POSTGRESQL_PASSWORD_FILE"`' "ALTER ROLE postgres WITH PASSWORD :'password';"
+        [ -z "${POSTGRESQL_METRICS_ROLE:-}" ] || add_metrics_role
+    } | PGOPTIONS=$options psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 postgres
+}
+
+# Without a password, it can sign in over the local socket only.
+add_metrics_role() {
+    printf '%s\n' "SELECT 'CREATE ROLE $POSTGRESQL_METRICS_ROLE LOGIN' WHERE NOT EXISTS" \
+        "(SELECT FROM pg_roles WHERE rolname = '$POSTGRESQL_METRICS_ROLE') \\gexec" "GRANT pg_monitor TO $POSTGRESQL_METRICS_ROLE;"
 }
 
 # The server is ready when it has the password. A full volume or all connections in use stand in the way for a while only.

@@ -19,6 +19,9 @@ write_users() {
     else
         printf 'user default on ~* &* +@all\nuser probe on nopass -@all +ping\n' >"$acl.new"
     fi
+    sed -i '/^user metrics /d' "$acl.new"
+    [ -z "${REDIS_METRICS:-}" ] || echo "user metrics on nopass -@all +ping +info +client|setname" \
+        "+latency|histogram +latency|latest +slowlog|len +slowlog|get" >>"$acl.new"
     grep -q "^user default .*#$hash" "$acl.new" || sed -i "s/^user default .*/& #$hash/" "$acl.new"
     mv "$acl.new" "$acl"
 }

@@ -57,6 +57,19 @@ def test_a_password_that_cannot_be_set_is_tried_again_until_the_server_is_ready(
     assert done.stderr.count("the superuser's password could not be set, so the server is not ready yet") == 2
 
 
+def test_the_exporters_role_is_made_with_the_password(environment: dict[str, str], tmp_path: Path) -> None:
+    program(tmp_path, "psql", f"cat >{tmp_path}/sql")
+    run = f"until test -e {tmp_path}/run/ready; do sleep 0.01; done"
+    program(tmp_path, "postgres", f'case "$1" in --version) echo "postgres (PostgreSQL) 17.6";; *) {run};; esac')
+    assert start(environment).returncode == 0
+    assert "pg_monitor" not in (tmp_path / "sql").read_text()
+    assert start({**environment, "POSTGRESQL_METRICS_ROLE": "watcher"}).returncode == 0
+    lines = (tmp_path / "sql").read_text().splitlines()
+    assert lines[1] == "ALTER ROLE postgres WITH PASSWORD :'password';"
+    assert lines[-1] == "GRANT pg_monitor TO watcher;"
+    assert lines[-2].endswith("\\gexec")
+
+
 def test_a_data_folder_of_another_uid_is_named_and_left_alone(environment: dict[str, str], tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can give a folder away")

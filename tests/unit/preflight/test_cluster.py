@@ -158,6 +158,13 @@ def test_images_and_pods_of_a_role() -> None:
     assert components.images("ray_service", gone) == components.demands("ray_service", gone, 5) == []
 
 
+def test_the_image_of_an_exporter_is_needed_only_with_metrics() -> None:
+    values: dict[str, t.Any] = {"redis_image": "redis", "redis_metrics_image": "exporter"}
+    assert components.images("redis", values) == ["redis"]
+    assert components.images("redis", {**values, "redis_metrics": {"enabled": True}}) == ["redis", "exporter"]
+    assert "redis_metrics" in components.interesting("redis", ["redis_metrics"])
+
+
 def test_a_driver_runs_on_every_node_and_its_resizer_may_be_left_out() -> None:
     values = {
         "csi_driver_nfs_manage": True,

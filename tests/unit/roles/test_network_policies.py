@@ -91,7 +91,7 @@ def test_the_policy_sees_the_client_where_networks_are_named(role: str, kind: st
     assert traffic([]) is None
 
 
-@pytest.mark.parametrize(("role", "port"), [("minio", 9000), ("mlflow", 8080)])
+@pytest.mark.parametrize(("role", "port"), [("minio", 9000), ("mlflow", 8080), ("postgresql", 9187), ("redis", 9121)])
 def test_metrics_open_no_door_to_every_namespace(role: str, port: int) -> None:
     found = objects(role, **{f"{role}_metrics": {"enabled": True}})
     server = pods(found)[0]

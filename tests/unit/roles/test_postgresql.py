@@ -144,6 +144,17 @@ def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(
     assert message in str(error.value)
 
 
+def test_metrics_come_from_a_second_container_over_the_local_socket() -> None:
+    assert len(pod()["spec"]["containers"]) == 1
+    found = pod(postgresql_metrics={"enabled": True})
+    assert found["metadata"]["annotations"]["prometheus.io/port"] == "9187"
+    server, exporter = found["spec"]["containers"]
+    assert {"name": "POSTGRESQL_METRICS_ROLE", "value": "mlops_metrics"} in server["env"]
+    assert exporter["env"][0]["value"].startswith("host=/run/postgresql port=5432 user=mlops_metrics ")
+    assert "/exporter:" in exporter["image"]
+    assert exporter["securityContext"]["readOnlyRootFilesystem"] is True
+
+
 def test_an_issuers_certificate_is_valid_for_the_names_of_the_outside() -> None:
     exposed = {"type": "load_balancer", "host": "db.example.com"}
     tls = {"issuer": "company", "names": ["db.lan", "203.0.113.7", "db.example.com"]}

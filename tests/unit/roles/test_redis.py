@@ -46,6 +46,20 @@ def test_with_tls_there_is_no_plain_port() -> None:
     assert {"port 0", "tls-port 6379", "tls-cert-file /run/secrets/redis-tls/tls.crt"} <= set(found)
 
 
+def test_metrics_come_from_a_second_container_without_the_password() -> None:
+    def pod(**variables: t.Any) -> dict[str, t.Any]:
+        return one(objects("redis", **variables), "StatefulSet")["spec"]["template"]
+
+    assert len(pod()["spec"]["containers"]) == 1
+    found = pod(redis_metrics={"enabled": True}, redis_tls={"secret": "mine"})
+    assert found["metadata"]["annotations"]["prometheus.io/port"] == "9121"
+    server, exporter = found["spec"]["containers"]
+    assert {"name": "REDIS_METRICS", "value": "true"} in server["env"]
+    environment = {item["name"]: item["value"] for item in exporter["env"]}
+    assert (environment["REDIS_ADDR"], environment["REDIS_USER"]) == ("rediss://localhost:6379", "metrics")
+    assert "volumeMounts" not in exporter
+
+
 def refused(**variables: t.Any) -> bool:
     """Whether the role's first task ends the play."""
     first = yaml.safe_load((ROLES / "redis" / "tasks" / "main.yml").read_text())[0]
