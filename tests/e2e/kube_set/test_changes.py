@@ -344,6 +344,10 @@ BAD: dict[str, tuple[str, str]] = {
         " spec: {grup: z}}",
         r"\.spec\.grup: field not declared in schema",
     ),
+    "unknown field of a RayService": (
+        "{apiVersion: ray.io/v1, kind: RayService, metadata: {name: x}, spec: {serveConfig: x}}",
+        r"RayService NS/x: the server refuses it: .*\.spec\.serveConfig: field not declared in schema",
+    ),
     "wrong type": (
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 1}}",
         r"ConfigMap NS/x: .*\.data\.a: expected string",

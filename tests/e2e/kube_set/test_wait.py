@@ -8,9 +8,10 @@ import time
 import typing as t
 
 import pytest
-from e2e.kube_set.kinds import RESTRICTED, before
+from e2e.kube_set.kinds import RESTRICTED, before, merged
 from e2e.kube_set.support import MERGE, Object, Space
 
+from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import opened
 from ansible_collections.mlops.platform.plugins.module_utils._kube.wait import NotReadyError
 
 GRACE = 3.0
@@ -127,6 +128,39 @@ def test_a_stateful_set_recovers_from_a_form_that_cannot_start(space: Space, pro
     assert any("its old revision holds the update" in line for line in space.progress)
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_a_repair_is_not_judged_by_the_pods_of_the_old_form(space: Space, program_image: str, kind: str) -> None:
+    """The new pod takes longer than the grace to become ready; meanwhile the old one looks as sick as before."""
+    refusal(space, workload(kind, spec("registry.invalid/none:1")))
+    slow = serving(program_image)
+    slow["containers"][0]["readinessProbe"] = {**PROBE, "initialDelaySeconds": int(GRACE) + 5}
+    waits(space, workload(kind, slow))
+    assert f"{kind} {space.name}/waiting: ready" in space.progress
+
+
+def test_a_new_form_that_is_sick_too_ends_the_wait(space: Space) -> None:
+    refusal(space, workload("Deployment", spec("registry.invalid/none:1")))
+    text = refusal(space, workload("Deployment", spec("registry.invalid/none:2")))
+    assert "registry.invalid/none:2" in text
+    assert "registry.invalid/none:1" not in text, "the pod of the old form is no part of the message"
+
+
+def test_the_value_of_a_secret_of_others_is_hidden_in_a_log(space: Space, program_image: str) -> None:
+    secret = {"metadata": {"name": "theirs"}, "stringData": {"word": "hush-hush-hush"}}
+    path = space.resource("v1", "Secret").path(space.name)
+    space.client.request("POST", path, None, secret)
+    container = {
+        "args": ["-$(WORD)"],
+        "env": [{"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "theirs", "key": "word"}}}],
+    }
+    engine = space.engine(wait=True, wait_timeout=90, wait_grace=GRACE)
+    with pytest.raises(NotReadyError) as caught:
+        engine.present(opened(workload("Deployment", spec(program_image, container=container)), "test"))
+    assert "hush-hush-hush" in str(caught.value), "the container says it"
+    assert "flag provided but not defined: -***" in engine.mask.text(str(caught.value))
+    space.client.request("DELETE", f"{path}/theirs")
+
+
 def test_a_job_completes_or_its_failure_is_told(space: Space, program_image: str) -> None:
     done = job(spec(program_image, container={"args": ["-version"]}))
     waits(space, done)
@@ -159,6 +193,15 @@ def test_an_object_that_somebody_removes_ends_the_wait(space: Space, pause_image
 def test_a_claim_that_is_not_bound(space: Space) -> None:
     with pytest.raises(NotReadyError, match=r"PersistentVolumeClaim .*/data: phase Pending"):
         waits(space, before("PersistentVolumeClaim", space.name), timeout=2)
+    space.absent(remove_claims=True)
+
+
+def test_a_claim_that_waits_for_a_pod_is_not_waited_for(space: Space) -> None:
+    storage_class = merged(before("StorageClass", space.name), {"volumeBindingMode": "WaitForFirstConsumer"})
+    claim = before("PersistentVolumeClaim", space.name)
+    claim["spec"]["storageClassName"] = storage_class["metadata"]["name"]
+    waits(space, storage_class, claim, timeout=5)
+    assert space.get("v1", "PersistentVolumeClaim", "data")["status"]["phase"] == "Pending"
     space.absent(remove_claims=True)
 
 
@@ -210,3 +253,33 @@ def test_a_custom_kind_by_its_standard_conditions(space: Space, ray_service: tup
     with pytest.raises(NotReadyError, match="has not seen it yet"):
         waits(space, crd, thing, timeout=1)
     space.client.request("DELETE", path, None, {"propagationPolicy": "Background"})
+
+
+def test_a_custom_object_that_its_controller_has_not_seen_yet(space: Space, ray_service: tuple[Object, Object]) -> None:
+    """It has no conditions at first: they are waited for, but not for ever, and only after a change."""
+    crd, thing = ray_service
+    space.present(crd)
+    path = space.engine().resources.find(thing["apiVersion"], "Thing").path(space.name, "one")
+
+    def say() -> None:
+        while not space.client.find(path):
+            time.sleep(0.05)
+        condition = {"type": "Ready", "status": "False", "reason": "Starting", "message": "says the operator"}
+        space.client.request("PATCH", path + "/status", None, {"status": {"conditions": [condition]}}, MERGE)
+
+    thread = threading.Thread(target=say)
+    thread.start()
+    with pytest.raises(NotReadyError, match="Starting: says the operator"):
+        waits(space, crd, thing, timeout=12)
+    thread.join()
+    silent = merged(thing, {"metadata": {"name": "silent"}})
+    waits(space, crd, silent, timeout=30)
+    said = [line for line in space.progress if line.startswith("Thing") and "silent" in line]
+    assert said == [
+        f"Thing {space.name}/silent: its controller has not said anything yet",
+        f"Thing {space.name}/silent: ready",
+    ]
+    with space.client.recording() as sent:
+        waits(space, crd, silent)
+    assert not [target for _method, target in sent if "watch=true" in target], "an unchanged one is ready"
+    space.client.request("DELETE", f"{path.rpartition('/')[0]}/silent", None, {"propagationPolicy": "Background"})
