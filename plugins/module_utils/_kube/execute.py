@@ -65,7 +65,7 @@ class Executor:
         if change.hand_over and change.before:
             self.hand_over(change, change.before)
             return self.patient_apply(change)
-        return self.create(change)
+        return self.given_away(change, self.patient_apply(change))
 
     def replace(self, change: Change, live: Object) -> Object:
         """Delete an object and create it anew. An old one that is gone without a new one counts as removed."""
@@ -73,14 +73,14 @@ class Executor:
             change.wanted = carried(change.wanted, self.client.find(change.path) or live, change.hand_over)
         remove_all(self.client, [doomed(change.path, live)], self.deadline)
         try:
-            return self.create(change)
+            answer = self.patient_apply(change)
         except KubeError:
             self.fates.append(Fate(change.key, live))
             raise
+        return self.given_away(change, answer)
 
-    def create(self, change: Change) -> Object:
-        """Apply a change, and hand over the fields that are given once."""
-        answer: Object = self.patient_apply(change)
+    def given_away(self, change: Change, answer: Object) -> Object:
+        """Hand over the fields of a new object that are given once."""
         if change.hand_over:
             self.hand_over(change, answer)
             for path in change.hand_over:

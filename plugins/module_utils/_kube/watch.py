@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from .client import Client, seconds
 from .errors import ApiError, KubeError
+from .explain import explained
 from .retry import LONGEST_REQUEST, TRANSPORT, pause
 
 Query = t.Mapping[str, t.Union[str, int, bool, None]]
@@ -77,9 +78,11 @@ class Watch:
                 if not isinstance(error, ApiError):
                     self.client.contact.last_fault = now
                 recent = now - self.client.contact.last_fault < REFUSED_WITHIN
-                wait = 0.0 if self.client.renewed(error, used) else follower.delay(error, now, recent)
+                # New credentials are had once: when they are refused too, others would not help.
+                fresh = follower.refused_since is None and self.client.renewed(error, used)
+                wait = follower.delay(error, now, recent or fresh)
                 if wait is None:
-                    self.events.put(Event(stream, "FAILED", error))
+                    self.events.put(Event(stream, "FAILED", explained(error, used.connection)))
                     return
                 self._over.wait(wait)
             except KubeError as error:

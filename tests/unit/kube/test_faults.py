@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube import options, retry
+from ansible_collections.mlops.platform.plugins.module_utils._kube import watch as watch_module
 from ansible_collections.mlops.platform.plugins.module_utils._kube.client import Client
 from ansible_collections.mlops.platform.plugins.module_utils._kube.connection import Connection
 from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document
@@ -447,6 +448,23 @@ def test_a_watch_gets_new_credentials(server: Server) -> None:
         assert made.transport.connection.token == "new"
 
 
+def test_a_watch_does_not_ask_for_credentials_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "REFUSED_WITHIN", 0.5)
+    asked = []
+
+    def refresh() -> Connection:
+        asked.append(1)
+        return Connection(server.url, token="wrong too", refresh=refresh)
+
+    server.faults = [Fault("status", "watch=true", 10**6, 401)]
+    with Client(Connection(server.url, token="wrong", refresh=refresh)) as made, Watch(made) as opened:
+        opened.follow("maps", "/api/v1/namespaces/ns/configmaps", {})
+        events = [opened.next(5), opened.next(5)]
+    assert [event and event.type for event in events] == ["LISTED", "FAILED"]
+    assert "refuses the credentials (401)" in str(events[1] and events[1].object)
+    assert len(asked) == 1
+
+
 def test_leaving_a_watch_ends_its_threads(client: Client) -> None:
     with Watch(client) as opened:
         opened.follow("maps", "/api/v1/namespaces/ns/configmaps", {})
@@ -504,6 +522,23 @@ def test_an_object_that_a_controller_writes_at_the_same_time(server: Server, cli
 
     run.planned = disturbed  # type: ignore[method-assign]
     assert run.present([Document(json.loads(json.dumps(CONF)), "test")]).result()["unchanged"] == 1
+
+
+def test_an_unchanged_set_costs_its_lists_and_one_get(server: Server, client: Client) -> None:
+    """An object of a custom kind costs a look at its group more, and one without a status nothing more than that."""
+    thing = {"apiVersion": "some.example/v1", "kind": "Thing", "metadata": {"name": "one"}}
+    kinds = [{"name": name, "kind": "Thing", "namespaced": True} for name in ("things", "things/status")]
+    server.store.objects["/apis/some.example/v1"] = {"metadata": {}, "resources": kinds}
+    present(client, CONF, thing)
+    server.seen = []
+    assert present(client, CONF, thing, wait=True).result()["unchanged"] == 2
+    found = sorted(request.partition("?")[0] for request in server.seen)
+    assert found == [
+        "GET /api/v1/namespaces/ns/configmaps",
+        "GET /api/v1/namespaces/ns/configmaps/kube-set-demo",
+        "GET /apis/some.example/v1",
+        "GET /apis/some.example/v1/namespaces/ns/things",
+    ]
 
 
 def strange(*kinds: str) -> list[Object]:
