@@ -9,7 +9,7 @@ import base64
 import typing as t
 
 from ..module_utils._kube.client import Client
-from ..module_utils._kube.errors import UnreachableError
+from ..module_utils._kube.errors import KubeError
 from ..module_utils._kube.mask import Mask
 from ..module_utils._preflight import capacity, components, images, permissions, verdict
 from ..module_utils._preflight.verdict import Verdict
@@ -17,6 +17,7 @@ from ..plugin_utils._kube_action import KubeAction, Result, untagged
 from ..plugin_utils._roles import defaults
 
 Object = dict[str, t.Any]
+Step = tuple[str, t.Callable[[], Verdict]]
 DOCKER = "kubernetes.io/dockerconfigjson"
 
 
@@ -37,31 +38,41 @@ class ActionModule(KubeAction):
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], mask: Mask) -> Result:
         """All checks; the later ones need what the earlier ones look for."""
         del mask
+        settings = {role: self.settings(role, task_vars) for role in args["roles"]}
         try:
             with self.connect(args, task_vars) as client:
-                server = Verdict("reachability", "ok", f"{client.transport.connection.server} answers")
-                checks = [server, verdict.version(client.get("/version"))]
-                checks.append(verdict.permissions(permissions.missing(client, args["namespaces"])))
+                checks = [verdict.version(client.get("/version"))]
+                checks.insert(0, Verdict("reachability", "ok", f"{client.transport.connection.server} answers"))
+                checks += made([("permissions", lambda: self.allowed(client, args, settings))])
                 if all(check.status != "failed" for check in checks):
-                    checks += self.cluster(client, args, task_vars)
-        except UnreachableError as error:
+                    checks += self.cluster(client, args, settings)
+        except KubeError as error:
             checks = [Verdict("reachability", "failed", str(error))]
         return result(checks, args["warn_only"])
 
-    def cluster(self, client: Client, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> list[Verdict]:
+    def allowed(self, client: Client, args: dict[str, t.Any], settings: dict[str, Object]) -> Verdict:
+        """Whether everything that the wanted roles do is allowed."""
+        roles = [role for role, values in settings.items() if components.wanted(role, values)]
+        certified = any(components.certified(role, values) for role, values in settings.items())
+        return verdict.permissions(
+            permissions.missing(client, permissions.wanted(args["namespaces"], roles, certified))
+        )
+
+    def cluster(self, client: Client, args: dict[str, t.Any], settings: dict[str, Object]) -> list[Verdict]:
         """Nodes, capacity and images."""
-        paths = ("/api/v1/nodes", "/api/v1/pods")
-        nodes, pods = (found["items"] for found in client.each(client.get, paths))
-        settings = {role: self.settings(role, task_vars) for role in args["roles"]}
-        left = capacity.rooms(nodes, pods, args["namespaces"])
-        demands = [one for role, values in settings.items() for one in components.demands(role, values, len(nodes))]
+        try:
+            nodes, pods = (client.get(f"/api/v1/{kind}")["items"] for kind in ("nodes", "pods"))
+        except KubeError as error:
+            return [Verdict("node addresses", "failed", str(error))]
         wanted = {image for role, values in settings.items() for image in components.images(role, values)}
         running = images.in_use(pods, args["namespaces"])
-        return [
-            verdict.addresses(nodes, args["node_networks"]),
-            capacity.verdict(demands, left),
-            self.pulled(client, args, sorted(wanted - running), len(wanted & running)),
-        ]
+        return made(
+            [
+                ("node addresses", lambda: verdict.addresses(nodes, args["node_networks"])),
+                ("capacity", lambda: fits(nodes, pods, args["namespaces"], settings)),
+                ("images", lambda: self.pulled(client, args, sorted(wanted - running), len(wanted & running))),
+            ]
+        )
 
     def pulled(self, client: Client, args: dict[str, t.Any], wanted: list[str], known: int) -> Verdict:
         """Pull what no pod of the platform runs yet."""
@@ -86,6 +97,23 @@ class ActionModule(KubeAction):
         templar = self._templar.copy_with_new_env(available_variables={**own, **task_vars})
         values = {name: templar.template(task_vars.get(name, own[name])) for name in names}
         return t.cast("dict[str, t.Any]", untagged(values))
+
+
+def fits(nodes: list[Object], pods: list[Object], own: list[str], settings: dict[str, Object]) -> Verdict:
+    """Whether there is room for what the roles' variables request."""
+    demands = [one for role, values in settings.items() for one in components.demands(role, values, len(nodes))]
+    return capacity.verdict(demands, capacity.rooms(nodes, pods, own))
+
+
+def made(steps: t.Iterable[Step]) -> list[Verdict]:
+    """The verdicts; what keeps a check from being made is its failure."""
+    found = []
+    for name, check in steps:
+        try:
+            found.append(check())
+        except KubeError as error:
+            found.append(Verdict(name, "failed", str(error)))
+    return found
 
 
 def result(checks: list[Verdict], warn_only: list[str]) -> Result:

@@ -26,7 +26,7 @@ def nfs_check_verdict(
     limits = verdict.Limits(float(fsync_warn_ms), float(fsync_fail_ms), size(free_fail, "nfs_check_free_fail"))
     files = {name: f"{layout[name]['path']}/{folder}/owner" for name in reports}
     judged = [verdict.judge(name, layout[name], reports[name], seen.get(files[name], ""), limits) for name in reports]
-    return [{"status": one.status, "line": one.line} for one in judged]
+    return [{**one._asdict(), "line": one.line} for one in judged]
 
 
 class FilterModule:

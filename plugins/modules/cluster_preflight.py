@@ -16,7 +16,7 @@ description:
     each image.
   - An image that a pod of the platform runs already is not pulled again. For the others a pod each is made in a
     namespace of its own, which is removed again; in check mode none is made.
-  - All checks are made, and none fails the task. Look at RV(checks) for what was found.
+  - None fails the task, nor does an API server that cannot be used. Look at RV(checks) for what was found.
   - It is an action plugin. It runs in the controller process and needs nothing on the host.
 options:
   roles:

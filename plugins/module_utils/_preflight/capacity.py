@@ -7,95 +7,125 @@
 from __future__ import annotations
 
 import typing as t
-from decimal import Decimal
 
-from .._kube.quantity import value_of
+from .amount import Amount, amount, of_pod
 from .verdict import Object, Verdict
 
-KINDS = ("cpu", "memory")
-GIB = Decimal(1 << 30)
-
-
-class Amount(t.NamedTuple):
-    """Cores and bytes."""
-
-    cpu: Decimal = Decimal(0)
-    memory: Decimal = Decimal(0)
-
-    def plus(self, other: Amount, times: int = 1) -> Amount:
-        """This and the other one, several times."""
-        return Amount(self.cpu + other.cpu * times, self.memory + other.memory * times)
-
-    def fits(self, room: Amount) -> bool:
-        """Whether there is room for it."""
-        return self.cpu <= room.cpu and self.memory <= room.memory
-
-    def __str__(self) -> str:
-        """In words."""
-        return f"{self.cpu.normalize():f} CPU and {self.memory / GIB:.1f} GiB"
+HARD = frozenset({"NoSchedule", "NoExecute"})
 
 
 class Demand(t.NamedTuple):
-    """Pods of one size."""
+    """Pods of one size, and the nodes on which they may run."""
 
     name: str
     each: Amount
     pods: int
+    selector: t.Mapping[str, t.Any] = {}
+    tolerations: t.Sequence[Object] = ()
 
 
-def amount(values: t.Any) -> Amount:
-    """Requests or allocatable resources as numbers."""
-    found = values or {}
-    return Amount(*(value_of(found.get(kind, 0)) or Decimal(0) for kind in KINDS))
+class Room(t.NamedTuple):
+    """A node that takes pods, and what it has left."""
+
+    name: str
+    left: Amount
+    labels: t.Mapping[str, str] = {}
+    taints: t.Sequence[Object] = ()
 
 
-def requested(resources: t.Any) -> Amount:
-    """What a container with these resources requests; without a request its limit counts."""
-    found = resources or {}
-    return amount({**(found.get("limits") or {}), **(found.get("requests") or {})})
+Placed = t.Sequence[tuple[Demand, t.Sequence[Room]]]
 
 
-def of_pod(pod: Object) -> Amount:
-    """What a pod requests, as the scheduler sees it, sidecars aside."""
-    spec = pod["spec"]
-    total = Amount()
-    for container in spec.get("containers") or []:
-        total = total.plus(requested(container.get("resources")))
-    first = [requested(container.get("resources")) for container in spec.get("initContainers") or []]
-    largest = Amount(*(max([getattr(total, kind), *(getattr(one, kind) for one in first)]) for kind in KINDS))
-    return largest.plus(amount(spec.get("overhead")))
-
-
-def usable(node: Object) -> bool:
-    """Whether pods without tolerations are placed on it."""
-    spec = node.get("spec") or {}
-    effects = {taint.get("effect") for taint in spec.get("taints") or []}
-    return not spec.get("unschedulable") and not effects & {"NoSchedule", "NoExecute"}
-
-
-def rooms(nodes: t.Sequence[Object], pods: t.Sequence[Object], own: t.Collection[str]) -> dict[str, Amount]:
+def rooms(nodes: t.Sequence[Object], pods: t.Sequence[Object], own: t.Collection[str]) -> list[Room]:
     """What each node has left beside the pods of others; ``own`` are the platform's namespaces."""
-    left = {node["metadata"]["name"]: amount(node["status"].get("allocatable")) for node in nodes if usable(node)}
+    left = {node["metadata"]["name"]: amount(node["status"].get("allocatable")) for node in nodes}
     for pod in pods:
         name = pod["spec"].get("nodeName")
         over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
         if name in left and not over and pod["metadata"]["namespace"] not in own:
             left[name] = left[name].plus(of_pod(pod), -1)
-    return left
+    return [
+        Room(node["metadata"]["name"], left[node["metadata"]["name"]], node["metadata"].get("labels") or {}, hard(spec))
+        for node in nodes
+        for spec in [node.get("spec") or {}]
+        if not spec.get("unschedulable")
+    ]
 
 
-def verdict(demands: t.Sequence[Demand], left: t.Mapping[str, Amount]) -> Verdict:
-    """Whether everything fits together, and the largest pod on a node."""
-    needed, room = Amount(), Amount()
-    for demand in demands:
-        needed = needed.plus(demand.each, demand.pods)
-    for one in left.values():
-        room = room.plus(one)
-    large = [one for one in demands if one.pods and not any(one.each.fits(node) for node in left.values())]
-    if large:
-        text = ", ".join(f"{one.name} requests {one.each}" for one in large)
-        return Verdict("capacity", "failed", f"{text}, and no node has that left; lower its resources or add a node")
-    if not needed.fits(room):
-        hint = "lower replicas or resources, or add nodes"
-        return Verdict("capacity", "failed", f"the components request {needed}, the nodes have {room} left; {hint}")
+def hard(spec: Object) -> list[Object]:
+    """The taints of a node that keep pods away."""
+    return [taint for taint in spec.get("taints") or [] if taint.get("effect") in HARD]
+
+
+def tolerates(toleration: Object, taint: Object) -> bool:
+    """Whether a toleration is one for the taint, by the rules of Kubernetes."""
+    if toleration.get("effect") not in (None, "", taint["effect"]):
+        return False
+    exists = toleration.get("operator") == "Exists"
+    if not toleration.get("key"):
+        return exists
+    same = (toleration.get("value") or "") == (taint.get("value") or "")
+    return toleration["key"] == taint["key"] and (exists or same)
+
+
+def takes(room: Room, demand: Demand) -> bool:
+    """Whether the node may run pods of this kind."""
+    selected = all(room.labels.get(key) == str(value) for key, value in demand.selector.items())
+    return selected and all(any(tolerates(one, taint) for one in demand.tolerations) for taint in room.taints)
+
+
+def verdict(demands: t.Sequence[Demand], left: t.Sequence[Room]) -> Verdict:
+    """Whether each pod has a node, the largest one too, and all together the nodes that they may use."""
+    placed = [(one, [room for room in left if takes(room, one)]) for one in demands if one.pods]
+    why = homeless(placed) or large(placed) or crowded(placed)
+    if why:
+        return Verdict("capacity", "failed", why)
+    needed, room = total([one for one, _rooms in placed]), free(left)
     return Verdict("capacity", "ok", f"the components request {needed}, the nodes have {room} for them")
+
+
+def homeless(placed: Placed) -> str:
+    """What no node may run."""
+    names = [one.name for one, nodes in placed if not nodes]
+    hint = "correct the node selector and tolerations, or add a node"
+    return f"{', '.join(names)}: no node has the labels and takes the pods; {hint}" if names else ""
+
+
+def large(placed: Placed) -> str:
+    """What is too large for each of its nodes."""
+    found = [one for one, nodes in placed if not any(one.each.fits(room.left) for room in nodes)]
+    text = ", ".join(f"{one.name} requests {one.each}" for one in found)
+    return f"{text}, and no node has that left; lower its resources or add a node" if text else ""
+
+
+def crowded(placed: Placed) -> str:
+    """What is too much for the nodes that it may use, whatever else runs there."""
+    for names in sorted({names_of(nodes) for _one, nodes in placed}, key=len):
+        nodes = {room.name: room for _one, found in placed for room in found if room.name in names}
+        needed = total([one for one, found in placed if names_of(found) <= names])
+        room = free(nodes.values())
+        if not needed.fits(room):
+            text = f"the components request {needed}, the nodes have {room} left"
+            return f"{text} ({', '.join(sorted(names))}); lower replicas or resources, or add nodes"
+    return ""
+
+
+def names_of(nodes: t.Iterable[Room]) -> frozenset[str]:
+    """The names of nodes."""
+    return frozenset(room.name for room in nodes)
+
+
+def total(demands: t.Iterable[Demand]) -> Amount:
+    """What all pods request."""
+    found = Amount()
+    for one in demands:
+        found = found.plus(one.each, one.pods)
+    return found
+
+
+def free(nodes: t.Iterable[Room]) -> Amount:
+    """What all nodes have left."""
+    found = Amount()
+    for room in nodes:
+        found = found.plus(room.left)
+    return found

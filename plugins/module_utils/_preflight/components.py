@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import typing as t
 
-from .capacity import Demand, requested
+from .._kube.errors import KubeError
+from .amount import Amount, requested
+from .capacity import Demand
 
 Variables = t.Mapping[str, t.Any]
-ENDINGS = ("_state", "_image", "_replicas", "_resources", "_workers", "_manage", "_resizer", "_external", "_metrics")
+ENDINGS = (
+    *("_state", "_image", "_replicas", "_resources", "_workers", "_manage", "_resizer", "_external"),
+    *("_metrics", "_tls", "_node_selector", "_tolerations"),
+)
+EVERYWHERE = ({"operator": "Exists"},)
 
 
 def interesting(role: str, names: t.Iterable[str]) -> list[str]:
@@ -25,6 +31,11 @@ def wanted(role: str, values: Variables) -> bool:
     return on and not values.get(f"{role}_external") and values.get(f"{role}_manage") is not False
 
 
+def certified(role: str, values: Variables) -> bool:
+    """Whether cert-manager shall make the role's certificate."""
+    return wanted(role, values) and bool((values.get(f"{role}_tls") or {}).get("issuer"))
+
+
 def images(role: str, values: Variables) -> list[str]:
     """The images that the role's pods run."""
     if not wanted(role, values):
@@ -36,15 +47,48 @@ def images(role: str, values: Variables) -> list[str]:
 
 
 def demands(role: str, values: Variables, nodes: int) -> list[Demand]:
-    """The pods of the role; a driver has one on each node."""
-    resources = values.get(f"{role}_resources")
-    if not wanted(role, values) or not resources:
+    """The pods of the role; a driver has one on each node. KubeError for what is no number."""
+    if not wanted(role, values) or not values.get(f"{role}_resources"):
         return []
-    pods = int(values.get(f"{role}_replicas") or 1) + (nodes if f"{role}_manage" in values else 0)
-    found = [Demand(role, requested(resources), pods)]
-    groups = values.get(f"{role}_workers")
-    for group in groups if isinstance(groups, list) else []:
-        found.append(
-            Demand(f"{role} {group['name']}", requested(group.get("resources")), int(group.get("replicas") or 1))
+    each = resources(f"{role}_resources", values[f"{role}_resources"])
+    placement = (values.get(f"{role}_node_selector") or {}, values.get(f"{role}_tolerations") or ())
+    if f"{role}_manage" in values:
+        controller = (
+            values.get(f"{role}_controller_node_selector") or {},
+            values.get(f"{role}_controller_tolerations") or (),
         )
-    return found
+        node = Demand(f"{role} on each node", each, nodes, {}, EVERYWHERE)
+        return [Demand(role, each, number(f"{role}_replicas", values.get(f"{role}_replicas")), *controller), node]
+    found = [Demand(role, each, number(f"{role}_replicas", values.get(f"{role}_replicas")), *placement)]
+    groups = values.get(f"{role}_workers")
+    # The workers of MLflow are processes: a number.
+    return found + [of_group(role, group) for group in (groups if isinstance(groups, list) else [])]
+
+
+def of_group(role: str, group: Variables) -> Demand:
+    """A group of workers."""
+    name = f"{role}_workers.{group.get('name', '')}"
+    each = resources(f"{name}.resources", group.get("resources"))
+    gpus = number(f"{name}.gpus", group.get("gpus"), 0)
+    if gpus:
+        each = each.plus(requested({"limits": {group.get("gpu_resource") or "nvidia.com/gpu": gpus}}))
+    pods = number(f"{name}.replicas", group.get("replicas"))
+    return Demand(name, each, pods, group.get("node_selector") or {}, group.get("tolerations") or ())
+
+
+def resources(name: str, value: t.Any) -> Amount:
+    """What a container requests by a variable; KubeError names the variable."""
+    try:
+        return requested(value)
+    except KubeError as error:
+        raise KubeError(f"{name}: {error}") from error
+
+
+def number(name: str, value: t.Any, default: int = 1) -> int:
+    """The number of something; KubeError names the variable."""
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise KubeError(f"{name}: {value!r} is no number; write how many") from error

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import time
 import typing as t
+from datetime import datetime, timedelta, timezone
 
 from .._kube.client import Client
 from .._kube.errors import KubeError
@@ -18,6 +19,8 @@ from .verdict import Object
 
 LABEL = "mlops.platform/preflight"
 NAMESPACES = "/api/v1/namespaces"
+# A parallel run may have begun with this much more time, and its clock may be another one.
+MARGIN = timedelta(minutes=15)
 REFUSED = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", "ErrImageNeverPull"}
 )
@@ -89,7 +92,7 @@ def pulled(client: Client, images: t.Sequence[str], secrets_: t.Sequence[Object]
     """Why images cannot be pulled, by image; ``secrets_`` are copied into the namespace of the pods."""
     if not images:
         return {}
-    remove_old(client)
+    remove_old(client, timedelta(seconds=seconds))
     namespace = f"mlops-preflight-{secrets.token_hex(4)}"
     labels = {LABEL: "true", "pod-security.kubernetes.io/enforce": "restricted"}
     client.request("POST", NAMESPACES, body={"metadata": {"name": namespace, "labels": labels}})
@@ -109,17 +112,28 @@ def copied(secret: Object) -> dict[str, t.Any]:
     return {"metadata": {"name": secret["metadata"]["name"]}, "type": secret["type"], "data": secret["data"]}
 
 
-def remove_old(client: Client) -> None:
-    """Remove what a killed run left behind."""
-    for item in client.get(NAMESPACES, {"labelSelector": LABEL}).get("items") or []:
-        if "deletionTimestamp" not in item["metadata"]:
-            client.request("DELETE", f"{NAMESPACES}/{item['metadata']['name']}")
+def remove_old(client: Client, patience: timedelta) -> None:
+    """Remove what a killed run left behind, and nothing of one that may still run."""
+    found = client.get(NAMESPACES, {"labelSelector": LABEL}).get("items") or []
+    for name in abandoned(found, datetime.now(timezone.utc) - patience - MARGIN):
+        client.request("DELETE", f"{NAMESPACES}/{name}")
+
+
+def abandoned(namespaces: t.Iterable[Object], before: datetime) -> list[str]:
+    """The names of namespaces that were made before a time and are not about to go."""
+    return [
+        item["metadata"]["name"]
+        for item in namespaces
+        if "deletionTimestamp" not in item["metadata"]
+        and datetime.fromisoformat(item["metadata"]["creationTimestamp"].replace("Z", "+00:00")) < before
+    ]
 
 
 def waited(client: Client, path: str, images: t.Sequence[str], seconds: float) -> dict[str, str]:
     """Follow the pods until each has an outcome or the time is up."""
     open_ = {name_of(image): image for image in images}
     broken: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     end = time.monotonic() + seconds
     with Watch(client) as watch:
         watch.follow("pods", path, {"labelSelector": LABEL})
@@ -127,8 +141,23 @@ def waited(client: Client, path: str, images: t.Sequence[str], seconds: float) -
             if event.type == "FAILED":
                 raise KubeError(f"the pods that pull images cannot be watched: {event.object}")
             for found in event.object["items"] if event.type == "LISTED" else [event.object]:
+                name = found["metadata"]["name"]
+                reasons[name] = unplaced(found)
                 said = outcome(found)
-                image = open_.pop(found["metadata"]["name"], None) if said is not None else None
+                image = open_.pop(name, None) if said is not None else None
                 if said and image:
                     broken[image] = said
-    return {**broken, **dict.fromkeys(open_.values(), f"it was not pulled within {seconds:.0f} s")}
+    late = f"it was not pulled within {seconds:.0f} s"
+    return {**broken, **{image: reasons.get(name) or late for name, image in open_.items()}}
+
+
+def unplaced(found: Object) -> str:
+    """Why the scheduler finds no node for a pod; empty when it did."""
+    return next(
+        (
+            f"its pod cannot be placed: {item.get('message') or item.get('reason')}"
+            for item in (found.get("status") or {}).get("conditions") or []
+            if item["type"] == "PodScheduled" and item["status"] == "False"
+        ),
+        "",
+    )

@@ -30,12 +30,41 @@ IN_CLUSTER = {
     "apiextensions.k8s.io": ("customresourcedefinitions",),
     "admissionregistration.k8s.io": ("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
 }
-# What is not managed but used: the way into pods, and what tells why something does not get well.
-USED = (
-    ("", "pods/portforward", ("get", "create")),
+Uses = tuple[tuple[str, str, tuple[str, ...]], ...]
+# What is not managed but used: the inventory of a set, what tells why something does not get well, who scales.
+USED: Uses = (
+    ("", "configmaps", ("update",)),
     ("", "pods/log", ("get",)),
-    ("", "events", ("list",)),
+    ("", "events", ("list", "watch")),
+    ("autoscaling", "horizontalpodautoscalers", ("list",)),
 )
+# In the whole cluster: nodes and what runs on them, the sets that use a namespace, the pods of preflight.
+USED_IN_CLUSTER: Uses = (
+    ("", "nodes", ("list",)),
+    ("", "configmaps", ("list",)),
+    ("", "pods", ("list", "watch", "create")),
+    ("", "secrets", ("create",)),
+)
+# By role. The way into a Service's pod:
+FORWARD: Uses = (("discovery.k8s.io", "endpointslices", ("list",)), ("", "pods/portforward", ("get", "create")))
+# A role that makes Roles gives rights that the user of the kubeconfig may not have.
+GIVE = ("escalate", "bind")
+GIVES_ROLES: Uses = (("rbac.authorization.k8s.io", "roles", GIVE),)
+OF_ROLES: dict[str, Uses] = {
+    **dict.fromkeys(("postgresql", "redis", "minio", "mlflow"), FORWARD),
+    **dict.fromkeys(("csi_driver_nfs", "kuberay_operator"), GIVES_ROLES),
+    "ray_service": (*FORWARD, *GIVES_ROLES),
+}
+RAY = ("rayclusters", "raycronjobs", "rayjobs", "rayservices")
+OF_ROLES_IN_CLUSTER: dict[str, Uses] = {
+    "csi_driver_nfs": (
+        ("apps", "daemonsets", ("list",)),
+        ("rbac.authorization.k8s.io", "clusterroles", GIVE),
+    ),
+    "kuberay_operator": tuple(("ray.io", kind, ("list",)) for kind in RAY),
+    "ray_service": (("ray.io", "rayclusters", ("list",)),),
+}
+CERTIFICATES: Uses = (("cert-manager.io", "certificates", MANAGE),)
 
 
 class Right(t.NamedTuple):
@@ -53,28 +82,21 @@ class Right(t.NamedTuple):
         return {**found, "namespace": self.namespace}
 
 
-def wanted(namespaces: t.Iterable[str]) -> list[Right]:
-    """All rights that the roles need."""
-    inside = [
-        Right(verb, group, resource, namespace)
-        for namespace in namespaces
-        for group, resources in IN_NAMESPACE.items()
-        for resource in resources
-        for verb in MANAGE
-    ]
-    inside += [
-        Right(verb, group, resource, namespace)
-        for namespace in namespaces
-        for group, resource, verbs in USED
-        for verb in verbs
-    ]
-    everywhere = [
-        Right(verb, group, resource)
-        for group, resources in IN_CLUSTER.items()
-        for resource in resources
-        for verb in MANAGE
-    ]
-    return [*inside, *everywhere, Right("list", "", "nodes"), Right("list", "", "pods")]
+def wanted(namespaces: t.Iterable[str], roles: t.Collection[str], certificates: bool = False) -> list[Right]:
+    """All rights that the roles need; with certificates also those of cert-manager."""
+    inside = [*managed(IN_NAMESPACE), *USED, *(CERTIFICATES if certificates else ())]
+    everywhere = [*managed(IN_CLUSTER), *USED_IN_CLUSTER]
+    for role in roles:
+        inside += OF_ROLES.get(role, ())
+        everywhere += OF_ROLES_IN_CLUSTER.get(role, ())
+    places = [("", use) for use in everywhere] + [(name, use) for name in namespaces for use in inside]
+    found = [Right(verb, group, resource, name) for name, (group, resource, verbs) in places for verb in verbs]
+    return list(dict.fromkeys(found))
+
+
+def managed(kinds: t.Mapping[str, t.Iterable[str]]) -> Uses:
+    """What sets do with their objects."""
+    return tuple((group, resource, MANAGE) for group, resources in kinds.items() for resource in resources)
 
 
 def allowed(client: Client, right: Right) -> bool:
@@ -83,11 +105,10 @@ def allowed(client: Client, right: Right) -> bool:
     return bool(answer.body["status"].get("allowed"))
 
 
-def missing(client: Client, namespaces: t.Sequence[str]) -> list[str]:
-    """What is not allowed, one text for each resource; one question is enough for an administrator."""
+def missing(client: Client, rights: t.Sequence[Right]) -> list[str]:
+    """Which rights are not there, one text for each resource; one question is enough for an administrator."""
     if allowed(client, Right("*", "*", "*")):
         return []
-    rights = wanted(namespaces)
     answers = client.each(lambda right: allowed(client, right), rights)
     return grouped([right for right, good in zip(rights, answers) if not good])
 

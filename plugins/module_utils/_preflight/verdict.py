@@ -54,6 +54,12 @@ def addresses(nodes: t.Sequence[Object], networks: t.Sequence[str]) -> Verdict:
         known = [ipaddress.ip_network(network) for network in networks]
     except ValueError as error:
         return Verdict("node addresses", "failed", f"cluster_node_networks: {error}")
+    nameless = [node["metadata"]["name"] for node in nodes if not internal(node)]
+    if nameless:
+        hint = "give its kubelet one (--node-ip) or its cloud provider's controller"
+        return Verdict(
+            "node addresses", "failed", f"{', '.join(nameless)}: no InternalIP, so nothing says who mounts; {hint}"
+        )
     outside = [
         f"{node['metadata']['name']} ({address})"
         for node in nodes
@@ -72,6 +78,20 @@ def internal(node: Object) -> list[str]:
     """The internal addresses of a node, of the families that it has."""
     found = (node.get("status") or {}).get("addresses") or []
     return [item["address"] for item in found if item["type"] == "InternalIP"]
+
+
+def storage(host: str, root: str, rc: int | None, said: str) -> Verdict:
+    """The storage server, by the exit status of a look at its root: None is not reached, 3 no root, 4 no disk on it."""
+    if rc is None:
+        hint = "correct ansible_host, ansible_user or the key of it in the inventory"
+        return Verdict("storage", "failed", f"{host} cannot be reached by SSH: {said}; {hint}")
+    if rc == 0:
+        return Verdict("storage", "ok", f"{host} answers and has {root}")
+    if rc == 3:
+        return Verdict("storage", "skipped", f"{host} answers; {root} is not there yet: playbooks/storage.yml makes it")
+    if rc == 4:
+        return Verdict("storage", "failed", f"{host} answers, but no disk is mounted at {root}: {said}; mount it first")
+    return Verdict("storage", "failed", f"{host} answers, but {root} cannot be looked at: {said}")
 
 
 def permissions(missing: t.Sequence[str]) -> Verdict:

@@ -26,7 +26,8 @@ def judge(report: dict[str, t.Any], owner: str = "1000:100", **limits: t.Any) ->
 
 def test_a_good_volume() -> None:
     numbers = "100.0 MiB/s, fsync 1.5 ms (p99 9.0 ms), rename and lock work, owner 1000:100, 200.0 GiB free"
-    assert judge(GOOD) == {"status": "ok", "line": f"minio: ok: {numbers}"}
+    said = {"component": "minio", "status": "ok", "text": numbers, "line": f"minio: ok: {numbers}"}
+    assert judge(GOOD) == said
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import datetime, timezone
 
 import pytest
 from rendering import ROOT, objects
 
+from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.mlops.platform.plugins.module_utils._preflight import (
     capacity,
     components,
@@ -17,7 +19,8 @@ from ansible_collections.mlops.platform.plugins.module_utils._preflight import (
     permissions,
     verdict,
 )
-from ansible_collections.mlops.platform.plugins.module_utils._preflight.capacity import Demand, amount
+from ansible_collections.mlops.platform.plugins.module_utils._preflight.amount import amount, of_pod
+from ansible_collections.mlops.platform.plugins.module_utils._preflight.capacity import Demand, Room
 
 OWN = ("mlops", "mlops-storage")
 
@@ -87,12 +90,16 @@ def test_what_others_request_is_not_left_and_what_the_platform_requests_is() -> 
         pod("other", "a", "2", "Succeeded"),
         pod("other", "b", "1"),
     ]
-    assert capacity.rooms(nodes, pods, OWN) == {"a": amount({"cpu": "2500m", "memory": "7Gi"})}
+    taint = {"key": "x", "effect": "NoSchedule"}
+    assert capacity.rooms(nodes, pods, OWN) == [
+        Room("a", amount({"cpu": "2500m", "memory": "7Gi"}), taints=[]),
+        Room("c", amount({"cpu": "4", "memory": "8Gi"}), taints=[taint]),
+    ]
 
 
 def test_a_pod_requests_as_much_as_its_largest_init_container() -> None:
     first = [{"resources": {"requests": {"cpu": "2"}}}]
-    assert capacity.of_pod(pod("x", "a", "500m", initContainers=first)) == amount({"cpu": 2, "memory": "1Gi"})
+    assert of_pod(pod("x", "a", "500m", initContainers=first)) == amount({"cpu": 2, "memory": "1Gi"})
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,94 @@ def test_a_pod_requests_as_much_as_its_largest_init_container() -> None:
 )
 def test_capacity(demands: list[Demand], status: str, words: str) -> None:
     room = amount({"cpu": 2, "memory": "8Gi"})
-    found = capacity.verdict(demands, {"a": room, "b": room})
+    found = capacity.verdict(demands, [Room("a", room), Room("b", room)])
+    assert found.status == status
+    assert words in found.message
+
+
+GPU = [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+TAINTED = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
+
+
+@pytest.mark.parametrize(
+    ("pods", "selector", "tolerations", "status", "words"),
+    [
+        (2, {"gpu": "yes"}, GPU, "ok", "request 2 CPU and 0.0 GiB and 2 nvidia.com/gpu"),
+        (3, {"gpu": "yes"}, GPU, "failed", "request 3 CPU and 0.0 GiB and 3 nvidia.com/gpu, the nodes have 4 CPU"),
+        (1, {"gpu": "yes"}, [], "failed", "ray: no node has the labels and takes the pods"),
+        (1, {"gpu": "no"}, GPU, "failed", "ray: no node has the labels and takes the pods"),
+        (1, {}, [], "failed", "ray requests 1 CPU and 0.0 GiB and 1 nvidia.com/gpu, and no node has that left"),
+        (1, {}, [{"operator": "Exists"}], "ok", ""),
+        (1, {}, [{"key": "gpu", "value": "no"}], "failed", "no node has that left"),
+        (1, {}, [{"key": "gpu", "value": "yes", "effect": "NoExecute"}], "failed", "no node has that left"),
+        (1, {}, [{"key": "gpu", "value": "yes"}], "ok", ""),
+        (0, {"gpu": "no"}, [], "ok", "request 0 CPU"),
+    ],
+)
+def test_gpus_are_counted_where_the_pods_may_run(
+    pods: int, selector: dict[str, str], tolerations: list[dict[str, str]], status: str, words: str
+) -> None:
+    nodes = [
+        Room("a", amount({"cpu": 64, "memory": "1Ti"})),
+        Room("b", amount({"cpu": 4, "memory": "8Gi", "nvidia.com/gpu": 2}), {"gpu": "yes"}, TAINTED),
+    ]
+    each = amount({"cpu": 1, "nvidia.com/gpu": 1})
+    found = capacity.verdict([Demand("ray", each, pods, selector, tolerations)], nodes)
+    assert found.status == status, found.message
+    assert words in found.message
+
+
+def test_pods_that_share_a_few_nodes_are_added_up() -> None:
+    nodes = [Room("a", amount({"cpu": 64})), Room("b", amount({"cpu": 4}), {"disk": "fast"})]
+    both = [Demand(name, amount({"cpu": 2}), pods, {"disk": "fast"}) for name, pods in (("redis", 1), ("minio", 1))]
+    assert capacity.verdict(both, nodes).status == "ok"
+    found = capacity.verdict([*both, Demand("mlflow", amount({"cpu": 1}), 1, {"disk": "fast"})], nodes)
+    assert found.status == "failed"
+    assert "request 5 CPU and 0.0 GiB, the nodes have 4 CPU and 0.0 GiB left (b)" in found.message
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"redis_resources": {"requests": {"cpu": "two"}}}, "redis_resources: cpu: 'two' is no quantity"),
+        ({"redis_resources": {"requests": {"cpu": 1}}, "redis_replicas": "three"}, "redis_replicas: 'three' is no num"),
+        (
+            {"redis_resources": {"requests": {"cpu": 1}}, "redis_workers": [{"resources": {"limits": {"cpu": "1x"}}}]},
+            "redis_workers..resources: cpu: '1x' is no quantity",
+        ),
+    ],
+)
+def test_what_is_no_number_is_named(values: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(KubeError) as raised:
+        components.demands("redis", values, 1)
+    assert words in str(raised.value)
+
+
+def test_no_replicas_are_no_pods() -> None:
+    values = {"mlflow_replicas": 0, "mlflow_resources": {"requests": {"cpu": 1}}, "mlflow_workers": 4}
+    assert [one.pods for one in components.demands("mlflow", values, 1)] == [0]
+
+
+def test_a_node_without_an_address_is_named() -> None:
+    bare = node("b")
+    bare["status"]["addresses"] = [{"type": "ExternalIP", "address": "192.0.2.1"}]
+    found = verdict.addresses([node("a"), bare], ["10.0.0.0/24"])
+    assert found.status == "failed"
+    assert found.message.startswith("b: no InternalIP")
+
+
+@pytest.mark.parametrize(
+    ("rc", "status", "words"),
+    [
+        (None, "failed", "nfs01 cannot be reached by SSH: no route; correct ansible_host"),
+        (0, "ok", "nfs01 answers and has /bitnami"),
+        (3, "skipped", "/bitnami is not there yet: playbooks/storage.yml makes it"),
+        (4, "failed", "no disk is mounted at /bitnami: no route"),
+        (1, "failed", "/bitnami cannot be looked at: no route"),
+    ],
+)
+def test_the_storage_server(rc: int | None, status: str, words: str) -> None:
+    found = verdict.storage("nfs01", "/bitnami", rc, "no route")
     assert found.status == status
     assert words in found.message
 
@@ -128,18 +222,33 @@ def test_missing_rights_are_listed_by_resource() -> None:
 
 
 def test_the_port_forward_needs_get_and_create() -> None:
-    verbs = {right.verb for right in permissions.wanted(["mlops"]) if right.resource == "pods/portforward"}
+    rights = permissions.wanted(["mlops"], ["redis"])
+    verbs = {right.verb for right in rights if right.resource == "pods/portforward"}
     assert verbs == {"get", "create"}
 
 
 @pytest.mark.parametrize("role", ["postgresql", "redis", "minio", "mlflow", "kuberay_operator", "ray_service"])
 def test_every_kind_that_a_role_makes_is_asked_for(role: str) -> None:
-    known = {(right.group, right.resource) for right in permissions.wanted(["mlops"])}
-    for found in objects(role):
+    known = {(right.group, right.resource) for right in permissions.wanted(["mlops"], [role], certificates=True)}
+    for found in objects(role, **{f"{role}_tls": {"issuer": "internal"}}):
         group = found["apiVersion"].rpartition("/")[0]
         plural = found["kind"].lower() + ("es" if found["kind"] == "Ingress" else "s")
         plural = plural.replace("policys", "policies")
         assert (group, plural) in known, found["kind"]
+
+
+def test_rights_are_asked_for_only_where_a_role_needs_them() -> None:
+    def resources(*roles: str, certificates: bool = False) -> set[str]:
+        return {right.resource for right in permissions.wanted(["mlops"], roles, certificates)}
+
+    assert resources("redis") - resources() == {"endpointslices", "pods/portforward"}
+    assert resources("kuberay_operator") - resources() == {"rayjobs", "raycronjobs"}
+    assert resources(certificates=True) - resources() == {"certificates"}
+    given = {right for right in permissions.wanted(["mlops"], ["csi_driver_nfs"]) if right.verb == "escalate"}
+    assert {(right.resource, right.namespace) for right in given} == {("clusterroles", ""), ("roles", "mlops")}
+
+
+LIMITS = {"cpu": 2, "memory": "4Gi"}
 
 
 def test_images_and_pods_of_a_role() -> None:
@@ -147,12 +256,14 @@ def test_images_and_pods_of_a_role() -> None:
         "ray_service_state": "present",
         "ray_service_image": "registry/ray:1",
         "ray_service_resources": {"requests": {"cpu": 1}},
-        "ray_service_workers": [{"name": "gpu", "replicas": 3, "resources": {"limits": {"cpu": 2, "memory": "4Gi"}}}],
+        "ray_service_workers": [
+            {"name": "gpu", "gpus": 2, "replicas": 3, "resources": {"limits": {"cpu": 2, "memory": "4Gi"}}}
+        ],
     }
     assert components.images("ray_service", values) == ["registry/ray:1"]
     assert components.demands("ray_service", values, 5) == [
         Demand("ray_service", amount({"cpu": 1}), 1),
-        Demand("ray_service gpu", amount({"cpu": 2, "memory": "4Gi"}), 3),
+        Demand("ray_service_workers.gpu", amount({"cpu": 2, "memory": "4Gi", "nvidia.com/gpu": 2}), 3),
     ]
     gone = {**values, "ray_service_state": "absent"}
     assert components.images("ray_service", gone) == components.demands("ray_service", gone, 5) == []
@@ -175,7 +286,7 @@ def test_a_driver_runs_on_every_node_and_its_resizer_may_be_left_out() -> None:
         "csi_driver_nfs_resources": {"requests": {"cpu": "10m"}},
     }
     assert components.images("csi_driver_nfs", values) == ["nfsplugin"]
-    assert components.demands("csi_driver_nfs", values, 5)[0].pods == 6
+    assert [one.pods for one in components.demands("csi_driver_nfs", values, 5)] == [1, 5]
     assert components.images("csi_driver_nfs", {**values, "csi_driver_nfs_manage": False}) == []
 
 
@@ -200,3 +311,21 @@ def test_the_outcome_of_a_pod(state: dict[str, t.Any], said: str | None) -> None
 
 def test_a_pod_that_was_not_placed_says_nothing_yet() -> None:
     assert images.outcome({"status": {}}) is None
+
+
+def test_only_namespaces_that_nobody_waits_for_any_more_are_removed() -> None:
+    def namespace(name: str, made: str, **meta: str) -> dict[str, t.Any]:
+        return {"metadata": {"name": name, "creationTimestamp": made, **meta}}
+
+    found = [
+        namespace("old", "2026-01-01T09:59:59Z"),
+        namespace("going", "2026-01-01T09:00:00Z", deletionTimestamp="2026-01-01T11:00:00Z"),
+        namespace("running", "2026-01-01T10:00:01Z"),
+    ]
+    assert images.abandoned(found, datetime(2026, 1, 1, 10, tzinfo=timezone.utc)) == ["old"]
+
+
+def test_a_pod_that_no_node_takes_says_why() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: too busy"}
+    assert images.unplaced({"status": {"conditions": [condition]}}) == "its pod cannot be placed: 0/1 nodes: too busy"
+    assert images.unplaced({"status": {"conditions": [{**condition, "status": "True"}]}}) == ""

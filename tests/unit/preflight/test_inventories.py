@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import typing as t
 from pathlib import Path
 
@@ -21,7 +22,7 @@ CLUSTER = {
     "cluster_kubeconfig": "/does/not/exist",
 }
 GOOD: dict[str, t.Any] = {
-    "storage": {"hosts": {"nfs01": {"ansible_host": "192.0.2.1"}}},
+    "storage": {"hosts": {"nfs01": {"ansible_connection": "local", "ansible_become": False}}},
     "prod": {
         "vars": {
             "mlops_environment": "prod",
@@ -67,6 +68,19 @@ def test_the_examples_are_refused_by_the_names_of_their_placeholders(name: str) 
 def test_a_good_inventory_gets_as_far_as_its_cluster(tmp_path: Path) -> None:
     text = said("-i", written(tmp_path, GOOD))
     assert "kubeconfig /does/not/exist cannot be read" in text
+
+
+def test_what_keeps_a_cluster_from_being_reached_is_written_over_older_results(tmp_path: Path) -> None:
+    result = tmp_path / "prod01.json"
+    result.write_text('{"checks": [{"check": "reachability", "status": "ok"}]}')
+    text = said(
+        "-i", written(tmp_path, GOOD), "--extra-vars", f"preflight_json_folder={tmp_path} mlops_nfs_root=/nowhere"
+    )
+    checks = {check["check"]: check for check in json.loads(result.read_text())["checks"]}
+    assert {name: check["status"] for name, check in checks.items()} == {"reachability": "failed", "storage": "skipped"}
+    assert checks["reachability"]["message"].startswith("kubeconfig /does/not/exist cannot be read")
+    assert "nothing was changed on prod01: - kubeconfig /does/not/exist cannot be read" in text
+    assert text.count("fatal: ") == 1
 
 
 def cluster(inventory: dict[str, t.Any]) -> dict[str, t.Any]:
