@@ -13,14 +13,15 @@ from e2e.cluster import ROOT, Cluster
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMES = ["reachability", "version", "permissions", "node addresses", "capacity", "images"]
+NAMES = ["reachability", "version", "permissions", "node addresses", "capacity", "images", "storage"]
 
 
 def preflight(cluster: Cluster, folder: Path, *options: str, **variables: t.Any) -> tuple[str, dict[str, t.Any]]:
     """What the playbook says, and the results that it writes."""
+    playbook = variables.pop("playbook", "playbooks/preflight.yml")
     extra = {"preflight_volumes": False, "preflight_json_folder": str(folder), **variables}
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/lab", "playbooks/preflight.yml", *options]
-    command += ["--limit", cluster.name, "--extra-vars", json.dumps(extra)]
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/lab", playbook, *options]
+    command += ["--limit", f"{cluster.name},storage", "--extra-vars", json.dumps(extra)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     written = folder / f"{cluster.name}.json"
     found = json.loads(written.read_text())["checks"] if written.exists() else []
@@ -86,18 +87,74 @@ def test_a_user_without_rights_reads_which_are_missing(cluster: Cluster, namespa
     said, found = preflight(cluster, tmp_path, cluster_ca_cert=str(ca_cert), **user)
     assert "get, create pods/portforward in mlops;" in found["permissions"]["message"]
     assert "list nodes of the cluster" in found["permissions"]["message"]
-    assert list(found) == NAMES[:3], "what needs the rights is not tried"
+    assert list(found) == [*NAMES[:3], "storage"], "what needs the rights is not tried"
     assert token not in said
 
 
 def test_a_server_that_does_not_answer_is_named(cluster: Cluster, tmp_path: Path) -> None:
     nowhere = {"cluster_kubeconfig": "", "cluster_host": "https://127.0.0.1:9", "cluster_api_key": "x"}
     _said, found = preflight(cluster, tmp_path, cluster_server="https://127.0.0.1:9", **nowhere)
-    assert list(found) == ["reachability"]
+    assert list(found) == ["reachability", "storage"]
     assert "https://127.0.0.1:9 cannot be reached" in found["reachability"]["message"]
 
 
 def test_the_kubeconfig_of_another_cluster_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / f"{cluster.name}.json").write_text('{"checks": [{"check": "reachability", "status": "ok"}]}')
     said, found = preflight(cluster, tmp_path, cluster_server="https://other.example.org:6443")
-    assert found == {}
-    assert "expected_server (variable cluster_server) says https://other.example.org:6443: nothing was sent" in said
+    why = "expected_server (variable cluster_server) says https://other.example.org:6443: nothing was sent"
+    assert list(found) == ["reachability", "storage"]
+    assert why in found["reachability"]["message"]
+    assert why in said
+    assert "failed=1" in said
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options"), [("playbooks/preflight.yml", ()), ("site.yml", ("--tags", "preflight"))]
+)
+def test_the_volumes_are_checked_and_in_the_result(
+    cluster: Cluster, tmp_path: Path, playbook: str, options: tuple[str, ...]
+) -> None:
+    said, found = preflight(cluster, tmp_path, *options, playbook=playbook, preflight_volumes=True)
+    volumes = [name for name in found if name.startswith("volume ")]
+    assert list(found) == [*NAMES, *volumes]
+    assert {"volume postgresql", "volume redis", "volume minio", "volume ray"} <= set(volumes)
+    assert {found[name]["status"] for name in volumes} <= {"ok", "warning"}
+    assert "fsync" in found["volume redis"]["message"]
+    assert "failed=0" in said
+
+
+def test_without_storage_classes_the_volumes_wait(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    said, found = preflight(cluster, tmp_path, preflight_volumes=True, mlops_storage_namespace=namespace)
+    assert found["volumes"]["status"] == "skipped"
+    assert "site.yml checks the volumes as soon as they are" in found["volumes"]["message"]
+    assert "failed=0" in said
+
+
+def test_a_storage_server_that_is_away_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    # A port that refuses, of any address.
+    said, found = preflight(cluster, tmp_path, ansible_port=9)
+    assert found["storage"]["status"] == "failed"
+    assert "cannot be reached by SSH" in found["storage"]["message"]
+    assert "failed=1" in said
+
+
+def test_a_root_that_is_not_there_yet_is_no_failure(cluster: Cluster, tmp_path: Path) -> None:
+    found = preflight(cluster, tmp_path, preflight_storage_root="/nowhere")[1]["storage"]
+    assert found["status"] == "skipped"
+    found = preflight(cluster, tmp_path, preflight_storage_mountpoint="/etc")[1]["storage"]
+    assert found["status"] == "failed"
+
+
+def test_a_pod_that_cannot_be_placed_says_why_and_a_namespace_of_a_parallel_run_stays(
+    cluster: Cluster, image: t.Callable[[str], str], tmp_path: Path
+) -> None:
+    cluster.kubectl("create", "namespace", "mlops-preflight-other")
+    cluster.kubectl("label", "namespace", "mlops-preflight-other", "mlops.platform/preflight=true")
+    cluster.kubectl("cordon", "--selector=kubernetes.io/os=linux")
+    try:
+        found = preflight(cluster, tmp_path, redis_image=image("notebook"), preflight_timeout=5)[1]
+        assert "its pod cannot be placed: 0/" in found["images"]["message"]
+        assert cluster.get("namespace", "mlops-preflight-other")["status"]["phase"] == "Active"
+    finally:
+        cluster.kubectl("uncordon", "--selector=kubernetes.io/os=linux")
+        cluster.kubectl("delete", "namespace", "mlops-preflight-other")
