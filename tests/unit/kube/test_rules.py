@@ -329,6 +329,7 @@ def test_fields_that_are_given_once() -> None:
         (error(422, "x", details={"causes": [{"field": "metadata.name", "message": "must be default"}]}), True),
         (error(422, "x", details={"causes": [{"field": "", "message": f"{twin_name('web')} is no good name"}]}), True),
         (error(422, "spec.replicas: Invalid value: -1", **causes("Invalid value: -1")), False),
+        (error(403, 'x is forbidden: User "ana" cannot patch resource "jobs" in API group "batch"'), True),
         (error(403, "violates PodSecurity"), False),
     ],
 )
