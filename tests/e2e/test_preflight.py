@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
-from e2e.cluster import ROOT, Cluster
+from e2e.cluster import ROOT, Cluster, in_namespace
+
+from ansible_collections.mlops.platform.plugins.module_utils._kube.client import Client
+from ansible_collections.mlops.platform.plugins.module_utils._kube.kubeconfig import connection_from
+from ansible_collections.mlops.platform.plugins.module_utils._preflight import images
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,16 +150,28 @@ def test_a_root_that_is_not_there_yet_is_no_failure(cluster: Cluster, tmp_path: 
     assert found["status"] == "failed"
 
 
-def test_a_pod_that_cannot_be_placed_says_why_and_a_namespace_of_a_parallel_run_stays(
-    cluster: Cluster, image: t.Callable[[str], str], tmp_path: Path
+def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster, namespace: str) -> None:
+    wanted = images.pod("nowhere/at-all:1", [])
+    wanted["spec"]["nodeSelector"] = {"mlops.platform/preflight": "nowhere"}
+    cluster.apply(*in_namespace(namespace, wanted))
+    options = {"kubeconfig": cluster.facts["kubeconfig"], "allow_any_server": True}
+    with Client(connection_from(options)) as client:
+        found = images.waited(client, f"/api/v1/namespaces/{namespace}/pods", ["nowhere/at-all:1"], 5)
+    assert found["nowhere/at-all:1"].startswith("its pod cannot be placed: 0/1 nodes are available")
+
+
+def test_a_namespace_of_a_parallel_run_stays(
+    cluster: Cluster, image: t.Callable[[str], str], parallel: str, tmp_path: Path
 ) -> None:
-    cluster.kubectl("create", "namespace", "mlops-preflight-other")
-    cluster.kubectl("label", "namespace", "mlops-preflight-other", "mlops.platform/preflight=true")
-    cluster.kubectl("cordon", "--selector=kubernetes.io/os=linux")
-    try:
-        found = preflight(cluster, tmp_path, redis_image=image("notebook"), preflight_timeout=5)[1]
-        assert "its pod cannot be placed: 0/" in found["images"]["message"]
-        assert cluster.get("namespace", "mlops-preflight-other")["status"]["phase"] == "Active"
-    finally:
-        cluster.kubectl("uncordon", "--selector=kubernetes.io/os=linux")
-        cluster.kubectl("delete", "namespace", "mlops-preflight-other")
+    assert preflight(cluster, tmp_path, redis_image=image("notebook"))[1]["images"]["status"] == "ok"
+    assert cluster.get("namespace", parallel)["status"]["phase"] == "Active"
+
+
+@pytest.fixture
+def parallel(cluster: Cluster) -> Iterator[str]:
+    """A namespace as another run has it."""
+    name = f"mlops-preflight-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("label", "namespace", name, f"{images.LABEL}=true")
+    yield name
+    cluster.kubectl("delete", "namespace", name)
