@@ -39,6 +39,12 @@ try:
 except mlops.DeployError as error:
     print(error)
 """
+BY_HAND = """
+import mlflow
+client = mlflow.MlflowClient()
+client.create_registered_model("iris-by-hand")
+client.create_model_version("iris-by-hand", client.get_model_version_by_alias("iris", "champion").source)
+"""
 PUT = f"""
 import boto3, botocore.exceptions
 client = boto3.client("s3")
@@ -71,11 +77,11 @@ def test_the_example_runs_as_a_notebook(notebook: Run, example: str) -> None:
     )
 
 
-def model(cluster: Cluster, *variables: str) -> str:
-    """Run playbooks/model.yml, as a job of AWX does."""
+def model(cluster: Cluster, *variables: str, check: bool = False) -> str:
+    """Run playbooks/model.yml, as a job of AWX does; in check mode it only plans."""
     command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/lab", "playbooks/model.yml"]
     extra = [part for variable in variables for part in ("-e", variable)]
-    command += ["--limit", f"{cluster.name},storage", *extra]
+    command += ["--limit", f"{cluster.name},storage", *extra, *(["--check"] if check else [])]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
@@ -87,6 +93,19 @@ def test_a_registered_model_is_deployed_and_shut_down_from_ansible(notebook: Run
     assert "changed=0" in model(cluster, "model=iris@champion", "model_cpus=0.25").split("PLAY RECAP")[1]
     assert "iris: shut down" in model(cluster, "model=iris", "model_state=absent")
     assert "no model answers" in notebook("iris", "python", "-c", REFUSED)
+
+
+def test_a_version_that_was_registered_by_hand_is_that_of_its_models_environment(
+    notebook: Run, cluster: Cluster
+) -> None:
+    """It has no tag; the model itself says which environment made it."""
+    try:
+        notebook("iris", "python", "-c", BY_HAND)
+        planned = model(cluster, "model=iris-by-hand", check=True)
+        assert "answers at ray-serve:8000/iris-by-hand" in planned
+        assert "failed=0" in planned
+    finally:
+        notebook("iris", "python", "-c", 'import mlflow; mlflow.MlflowClient().delete_registered_model("iris-by-hand")')
 
 
 def test_an_application_of_a_model_that_does_not_exist_has_mlflows_words(notebook: Run) -> None:
