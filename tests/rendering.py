@@ -41,7 +41,7 @@ def role_file(role: str, path: str) -> dict[str, t.Any]:
 
 def templar(role: str, **variables: t.Any) -> Templar:
     """What renders in the place of a role's tasks."""
-    given = {**role_file("defaults", "defaults"), **role_file(role, "defaults"), **role_file(role, "vars")}
+    given = {**role_file("defaults", "defaults"), **role_file("defaults", "vars"), **role_file(role, "defaults"), **role_file(role, "vars")}
     own = {"role_path": str(ROLES / role), "role_name": role}
     return Templar(loader=loader(), variables={**given, **CLUSTER, **own, **variables})
 
