@@ -40,10 +40,13 @@ def role_file(role: str, path: str) -> dict[str, t.Any]:
 
 
 def templar(role: str, **variables: t.Any) -> Templar:
-    """What renders in the place of a role's tasks."""
-    given = {**role_file("defaults", "defaults"), **role_file("defaults", "vars"), **role_file(role, "defaults"), **role_file(role, "vars")}
+    """What renders in the place of a role's tasks, after those of the role defaults."""
+    files = [role_file(name, part) for name in ("defaults", role) for part in ("defaults", "vars")]
+    given = {name: value for file in files for name, value in file.items()}
     own = {"role_path": str(ROLES / role), "role_name": role}
-    return Templar(loader=loader(), variables={**given, **CLUSTER, **own, **variables})
+    engine = Templar(loader=loader(), variables={**given, **CLUSTER, **own, **variables})
+    engine.available_variables = {**engine.available_variables, "mlops_layout": engine.template(given["mlops_layout"])}
+    return engine
 
 
 def objects(role: str, **variables: t.Any) -> list[Object]:
