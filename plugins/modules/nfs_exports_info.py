@@ -59,6 +59,12 @@ running:
   elements: str
   returned: success
   sample: [kernel]
+enabled:
+  description: The kinds of server that start with the machine.
+  type: list
+  elements: str
+  returned: success
+  sample: [kernel]
 rpcbind:
   description: Whether the service rpcbind, which only NFSv3 needs, is V(absent), V(masked) or V(present).
   type: str

@@ -16,6 +16,7 @@ from .kernel import Kernel
 from .values import RefusedError
 
 KINDS = ("kernel", "ganesha")
+UNITS = {"kernel": "nfs-server.service", "ganesha": "nfs-ganesha.service"}
 
 
 def runner(module: t.Any) -> Run:
@@ -66,6 +67,11 @@ def installed() -> list[str]:
     return [*found, "ganesha"] if shutil.which("ganesha.nfsd") is not None and modules else found
 
 
+def enabled() -> list[str]:
+    """The kinds that systemd starts with the machine."""
+    return [kind for kind, unit in UNITS.items() if glob.glob(f"/etc/systemd/system/*.wants/{unit}")]
+
+
 def rpcbind() -> str:
     """Whether rpcbind is absent, masked or present."""
     if os.path.realpath("/etc/systemd/system/rpcbind.service") == "/dev/null":
@@ -94,5 +100,6 @@ def facts(run: Run) -> dict[str, t.Any]:
         "kernel_available": kernel_available(os.uname().release),
         "installed": installed(),
         "running": running(run),
+        "enabled": enabled(),
         "rpcbind": rpcbind(),
     }
