@@ -11,8 +11,9 @@ import (
 
 // file is an open file of the kernel.
 type file struct {
-	n   *node
-	ref *openRef
+	n    *node
+	ref  *openRef
+	seen uint64 // losses of data that it was told of; under n.store.mu
 }
 
 func shareOf(flags uint32) uint32 {
@@ -96,13 +97,14 @@ func (fs *FS) mayOpen(n *node, key openKey, intr *nfs4.Intr) (*nfs4.Attr, error)
 }
 
 func (fs *FS) addFile(n *node, ref *openRef) uint64 {
+	known := n.store.known()
 	n.mu.Lock()
 	n.handles++
 	n.mu.Unlock()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.lastFH++
-	fs.files[fs.lastFH] = &file{n, ref}
+	fs.files[fs.lastFH] = &file{n, ref, known}
 	return fs.lastFH
 }
 
@@ -136,9 +138,10 @@ func (fs *FS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out
 	return fuse.OK
 }
 
-// Flush is called by every close. Data is on the server already; only a failure of the background has to be told.
+// Flush is called by every close. Data is on the server already; only what the server has lost for good has to be told.
 func (fs *FS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
-	return status(fs.file(in.Fh).n.store.takeError())
+	f := fs.file(in.Fh)
+	return status(f.n.store.lost(f))
 }
 
 // Release is called by the last close. Nobody waits for it.
@@ -211,9 +214,11 @@ type readReply struct {
 func (r *readReply) Slices() ([][]byte, fuse.Status) { return [][]byte{r.data}, fuse.OK }
 
 // Bytes copies: who uses this way may call Done before the kernel has the data.
-func (r *readReply) Bytes(buf []byte) ([]byte, fuse.Status) { return append(buf[:0], r.data...), fuse.OK }
-func (r *readReply) Size() int                              { return len(r.data) }
-func (r *readReply) Done()                                  { r.call.Release() }
+func (r *readReply) Bytes(buf []byte) ([]byte, fuse.Status) {
+	return append(buf[:0], r.data...), fuse.OK
+}
+func (r *readReply) Size() int { return len(r.data) }
+func (r *readReply) Done()     { r.call.Release() }
 
 // Read reads. It returns less than asked for at the end of the file only.
 func (fs *FS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
@@ -272,10 +277,6 @@ func (fs *FS) Writev(<-chan struct{}, *fuse.WriteIn, [][]byte) (uint32, fuse.Sta
 
 // Fsync makes everything written stable.
 func (fs *FS) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
-	n := fs.file(in.Fh).n
-	err := n.store.commit(interrupt(cancel, in.Pid))
-	if err == nil {
-		err = n.store.takeError()
-	}
-	return status(err)
+	f := fs.file(in.Fh)
+	return status(f.n.store.sync(f, interrupt(cancel, in.Pid)))
 }

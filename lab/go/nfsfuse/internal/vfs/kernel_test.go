@@ -111,6 +111,10 @@ func (k *kernel) fsync(node, fh uint64) error {
 	return result(k.fs.Fsync(nil, &fuse.FsyncIn{InHeader: header(node), Fh: fh}))
 }
 
+func (k *kernel) flush(node, fh uint64) error {
+	return result(k.fs.Flush(nil, &fuse.FlushIn{InHeader: header(node), Fh: fh}))
+}
+
 func (k *kernel) truncate(node, size uint64) error {
 	in := &fuse.SetAttrIn{}
 	in.InHeader, in.Valid, in.Size = header(node), fuse.FATTR_SIZE, size

@@ -1,15 +1,12 @@
 package vfs
 
 import (
-	"errors"
-	"math"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"mlops.platform/lab/nfsfuse/internal/nfs4"
-	"mlops.platform/lab/nfsfuse/internal/rpc"
 )
 
 const (
@@ -32,8 +29,8 @@ type writeStore struct {
 	seq     uint64
 	current nfs4.Verifier // that of the last COMMIT
 	epoch   uint64        // of the server when data was written
-	err     error         // of the background
 	running bool          // a COMMIT in the background
+	losses  lossLog
 	late    []<-chan struct{}
 }
 
@@ -47,7 +44,7 @@ func (s *writeStore) write(f *file, off uint64, data []byte, atEnd bool, intr *n
 		s.background()
 	}
 	if s.pending() >= waitAt {
-		err = s.commit(intr)
+		err = s.commit(intr) // of a loss, the next fsync tells, too: this write may have been told as done
 	}
 	return done, err
 }
@@ -175,169 +172,4 @@ func (s *writeStore) truncated(size uint64) {
 	before := s.data.bytes
 	s.data.truncate(size)
 	s.count(before)
-}
-
-func (s *writeStore) takeError() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := s.err
-	s.err = nil
-	return err
-}
-
-// settled makes sure that the server's data can be read: after it lost what was not stable, that is written again first.
-func (s *writeStore) settled(intr *nfs4.Intr) error {
-	s.mu.Lock()
-	behind := s.data.bytes > 0 && s.epoch != s.fs.client.Epoch()
-	s.mu.Unlock()
-	if !behind {
-		return nil
-	}
-	return s.commit(intr)
-}
-
-// background commits without anybody waiting. Its error is told to the next fsync or close.
-func (s *writeStore) background() {
-	s.mu.Lock()
-	start := !s.running && s.data.bytes > 0
-	s.running = s.running || start
-	s.mu.Unlock()
-	if !start {
-		return
-	}
-	s.fs.closing.begin()
-	go func() {
-		defer s.fs.closing.end()
-		err := s.commit(nil)
-		s.mu.Lock()
-		s.running = false
-		if err != nil {
-			s.err = err
-		}
-		more := s.data.bytes > 0
-		s.mu.Unlock()
-		if more {
-			s.fs.noteDirty(s.node)
-		}
-	}()
-}
-
-// commit returns when everything written before the call is stable.
-func (s *writeStore) commit(intr *nfs4.Intr) error {
-	s.mu.Lock()
-	upto := s.seq
-	s.mu.Unlock()
-	if err := s.single.lock(intr); err != nil {
-		return err
-	}
-	defer s.single.unlock()
-	for {
-		s.mu.Lock()
-		open := len(s.data.list) > 0 && s.oldest() <= upto
-		s.mu.Unlock()
-		if !open {
-			return nil
-		}
-		lost, err := s.commitOnce(upto, intr)
-		if err != nil {
-			return err
-		}
-		if lost {
-			if err := s.rewrite(upto, intr); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (s *writeStore) oldest() uint64 {
-	seq := uint64(math.MaxUint64)
-	for _, e := range s.data.list {
-		seq = min(seq, e.seq)
-	}
-	return seq
-}
-
-// commitOnce tells whether the server has lost data.
-func (s *writeStore) commitOnce(upto uint64, intr *nfs4.Intr) (lost bool, err error) {
-	epoch := s.fs.client.Epoch()
-	op := &nfs4.Commit{}
-	open := s.node.writer()
-	call := &nfs4.Call{Cred: s.cred(open), Ops: []nfs4.Op{nfs4.PutFH{FH: s.node.fh}, op}, Intr: intr}
-	if err := s.fs.client.Do(call); err != nil {
-		s.failed(err)
-		return false, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.data.bytes
-	left := s.data.settle(upto, op.Verifier)
-	s.count(before)
-	s.current = op.Verifier
-	if len(left) == 0 {
-		s.epoch = epoch
-	}
-	return len(left) > 0, nil
-}
-
-// rewrite sends again what the server has lost. No new data may come between.
-func (s *writeStore) rewrite(upto uint64, intr *nfs4.Intr) error {
-	if err := s.order.lock(intr); err != nil {
-		return err
-	}
-	defer s.order.unlock()
-	s.mu.Lock()
-	list := slices.Clone(s.data.list)
-	current := s.current
-	s.mu.Unlock()
-	open := s.node.writer()
-	for _, e := range list {
-		if e.seq > upto || e.verifier == current {
-			continue
-		}
-		epoch := s.fs.client.Epoch()
-		op := &nfs4.Write{Open: open, Offset: e.off, Data: e.data}
-		call := &nfs4.Call{Cred: s.cred(open), Open: open, Ops: []nfs4.Op{nfs4.PutFH{FH: s.node.fh}, op}, Intr: intr}
-		if err := s.fs.client.Do(call); err != nil {
-			s.failed(err)
-			return err
-		}
-		s.rewritten(op, e.seq, epoch)
-	}
-	return nil
-}
-
-// rewritten notes what the server has taken for the second time. A part that it left is tried once more by the next round.
-func (s *writeStore) rewritten(op *nfs4.Write, seq, epoch uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.data.bytes
-	data := op.Data[:min(int(op.Count), len(op.Data))]
-	if op.Committed == nfs4.Unstable {
-		s.data.add(extent{op.Offset, data, op.Verifier, seq})
-	} else {
-		s.data.cut(op.Offset, op.Offset+uint64(len(data)))
-	}
-	s.count(before)
-	s.epoch = epoch
-}
-
-// failed gives up data that can never be made stable. The error reaches the caller of fsync, once.
-func (s *writeStore) failed(err error) {
-	if errors.Is(err, nfs4.ErrInterrupted) || errors.Is(err, nfs4.ErrClosed) {
-		return
-	}
-	s.fs.logf("data of file %d is lost: %v", s.node.id, err)
-	s.discard()
-}
-
-// discard forgets everything: the file is gone, or cannot be written.
-func (s *writeStore) discard() { s.truncated(0) }
-
-// cred is that of the opener, or root's when the file is not open for writing any more.
-func (s *writeStore) cred(open *nfs4.Open) *rpc.Cred {
-	if open != nil {
-		return open.Cred()
-	}
-	return s.fs.client.Root()
 }
