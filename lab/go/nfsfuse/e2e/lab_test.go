@@ -33,7 +33,7 @@ var squashUID, squashGID = ownerOfSquashed()
 func ownerOfSquashed() (uid, gid uint32) {
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		return 999, 999
+		return 999, 999 // startPostgres tells that it is missing
 	}
 	n, _ := strconv.ParseUint(u.Uid, 10, 32)
 	m, _ := strconv.ParseUint(u.Gid, 10, 32)

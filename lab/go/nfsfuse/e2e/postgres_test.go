@@ -27,7 +27,7 @@ func startPostgres(t *testing.T) *postgres {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
-		t.Skip("PostgreSQL is not installed")
+		t.Fatal("PostgreSQL is not installed: run tests/go ganesha, which installs it")
 	}
 	p := &postgres{bin: filepath.Dir(found[len(found)-1]), data: mount(t, squashed) + "/data/pg", run: t.TempDir()}
 	must(t, os.Chmod(p.run, 0o777))
