@@ -8,14 +8,12 @@ import subprocess
 import threading
 import time
 import typing as t
-from pathlib import Path
 
 import pytest
-from e2e.cluster import ROOT, Cluster, claim, in_namespace, pod
-from e2e.conftest import PULL_SECRET, cluster_of, make_namespace, read_lab
+from e2e.cluster import Cluster, Manifest, claim, in_namespace, pod
+from e2e.conftest import PULL_SECRET, cluster_of, make_namespace, processes, read_lab
+from e2e.lab_runs import make_lab
 from e2e.volume import Volume, own_volume
-
-from ansible_collections.mlops.platform.plugins.module_utils._lab.process_records import Records
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,22 +30,6 @@ exec postgres -D /data/pg -c listen_addresses= -k /tmp
 """
 OUTAGE_SECONDS = 20
 COMMITS_AFTERWARDS = 50
-
-
-def make_lab(action: str, lab: dict[str, t.Any], clusters: str) -> subprocess.CompletedProcess[str]:
-    """Run lab/bin/lab for this instance."""
-    return subprocess.run(
-        ["lab/bin/lab", action],
-        cwd=ROOT,
-        env=lab_environment(lab, clusters),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def lab_environment(lab: dict[str, t.Any], clusters: str) -> dict[str, str]:
-    return {**os.environ, "LAB_NAME": lab["name"], "LAB_CLUSTERS": clusters}
 
 
 class Committer(threading.Thread):
@@ -134,10 +116,10 @@ def second(lab: dict[str, t.Any]) -> Iterator[Cluster]:
     """Another cluster of the same instance, removed afterwards."""
     name = "test09"
     assert name not in lab["clusters"]
-    result = make_lab("up", lab, name)
+    result = make_lab("up", lab["name"], name)
     assert result.returncode == 0, result.stdout
     yield cluster_of(read_lab()["clusters"][name])
-    result = make_lab("down", lab, name)
+    result = make_lab("down", lab["name"], name)
     assert result.returncode == 0, result.stdout
     assert read_lab() == lab
 
@@ -165,43 +147,34 @@ def test_pods_of_two_clusters_do_not_reach_each_other(
         one.execute(where, "server", "timeout", "5", "bash", "-c", reach)
 
 
-def test_make_lab_repairs_what_a_killed_one_left(lab: dict[str, t.Any]) -> None:
-    name = "user09"
-    started = subprocess.Popen(
-        ["lab/bin/lab", "up"],
-        cwd=ROOT,
-        env=lab_environment(lab, name),
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    records = Records(Path(lab["state_dir"]) / name / "processes")
-    end = time.monotonic() + 300
-    # In the middle: etcd runs, the API server does not answer yet.
-    while not records.folder.is_dir() or records.read("etcd") is None:
-        assert time.monotonic() < end, "make lab did not come to start etcd"
-        assert started.poll() is None, "make lab ended before it could be killed"
-        time.sleep(0.02)
-    os.killpg(started.pid, signal.SIGKILL)
-    started.wait()
-    result = make_lab("up", lab, name)
-    assert result.returncode == 0, result.stdout
-    cluster_of(read_lab()["clusters"][name]).wait("condition=Ready", f"node/{name}", "default")
-    result = make_lab("down", lab, name)
-    assert result.returncode == 0, result.stdout
-    assert left_of(lab, name) == []
+def deployment(made_of: Manifest) -> Manifest:
+    """A Deployment of one pod."""
+    labels = made_of["metadata"]["labels"]
+    spec = {**made_of["spec"], "restartPolicy": "Always"}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": made_of["metadata"]["name"]},
+        "spec": {"selector": {"matchLabels": labels}, "strategy": {"type": "Recreate"}, "template": template},
+    }
 
 
-def left_of(lab: dict[str, t.Any], name: str) -> list[str]:
-    """What a removed cluster left: folders, mounts, namespaces, cgroups, processes."""
-    marks = (f"{lab['state_dir']}/{name}", f"{lab['run_dir']}/{name}", f"{lab['name']}-{name}")
-    paths = [Path(marks[0]), Path(marks[1]), Path("/run/netns") / marks[2], ROOT / ".lab" / f"{name}.kubeconfig"]
-    found = [str(path) for path in paths if path.exists()]
-    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if any(m in line for m in marks)]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{marks[2]}")]
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_bytes().decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found += [text] if any(mark + "/" in text for mark in marks[:2]) else []
-    return found
+def test_pods_get_new_mounts_when_the_nfs_client_has_died(
+    cluster: Cluster, volume: Volume, namespace: str, image: Image, lab: dict[str, t.Any]
+) -> None:
+    script = "[ -e /data/note ] || echo kept > /data/note; exec sleep 3600"
+    keeper = pod("keeper", image("redis"), ["sh", "-c", script], claim="c", uid=volume.uid, pull_secret=PULL_SECRET)
+    cluster.apply(*in_namespace(namespace, claim("c", volume.storage_class), deployment(keeper)))
+    cluster.wait("condition=Available", "deployment/keeper", namespace)
+    read = ("deployment/keeper", "cat", "/data/note")
+    assert cluster.execute(namespace, *read).strip() == "kept"
+    daemon = processes(cluster.facts).read("nfsfused")
+    assert daemon is not None
+    os.kill(daemon.pid, signal.SIGKILL)
+    assert "not connected" in cluster.execute(namespace, *read, check=False)
+    result = make_lab("up", lab["name"], "")
+    assert result.returncode == 0, result.stdout
+    assert f"{namespace}/keeper-" in result.stdout
+    cluster.kubectl("rollout", "status", "deployment/keeper", f"--namespace={namespace}", "--timeout=120s")
+    assert cluster.execute(namespace, *read).strip() == "kept"

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,5 +39,22 @@ func TestParseArgs(t *testing.T) {
 			!slices.Equal(got.options, c.want.options) {
 			t.Errorf("%q: got %+v, want %+v", c.argv, *got, c.want)
 		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	without, with := "nodev\tfuse\n\text4\nnodev\tnfsd\n", "nodev\tfuse\nnodev\tnfs\nnodev\tnfs4\n"
+	if got := choose(without, socket); got != byOwnProcess {
+		t.Errorf("no client and no daemon: got %v", got)
+	}
+	if err := os.WriteFile(socket, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := choose(without, socket); got != byDaemon {
+		t.Errorf("a daemon: got %v", got)
+	}
+	if got := choose(with, socket); got != byKernel {
+		t.Errorf("the kernel's client: got %v", got)
 	}
 }

@@ -3,12 +3,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -93,19 +93,41 @@ func parseArgs(argv []string) (*arguments, error) {
 	return a, nil
 }
 
+// way is how a mount is made.
+type way int
+
+const (
+	byKernel way = iota
+	byDaemon
+	byOwnProcess
+)
+
+// choose prefers the kernel's client to the daemon, and that to a process of the mount's own.
+func choose(filesystems, socket string) way {
+	if hasNFS4(filesystems) {
+		return byKernel
+	}
+	if _, err := os.Stat(socket); err == nil {
+		return byDaemon
+	}
+	return byOwnProcess
+}
+
 func run(a *arguments) error {
-	if kernelHasNFS() {
+	socket := os.Getenv("NFSFUSE_SOCKET")
+	if socket == "" {
+		socket = defaultSocket
+	}
+	filesystems, _ := os.ReadFile("/proc/filesystems") // without /proc there is no client of the kernel's to be seen
+	chosen := choose(string(filesystems), socket)
+	if chosen == byKernel {
 		return syscall.Exec(kernelHelper, append([]string{kernelHelper}, os.Args[1:]...), os.Environ())
 	}
 	req, err := request(a)
 	if err != nil || a.fake {
 		return err
 	}
-	socket := os.Getenv("NFSFUSE_SOCKET")
-	if socket == "" {
-		socket = defaultSocket
-	}
-	if _, err := os.Stat(socket); err == nil {
+	if chosen == byDaemon {
 		_, err = mountd.Ask(socket, req)
 		return err
 	}
@@ -139,16 +161,5 @@ func request(a *arguments) (*mountd.Request, error) {
 	return &mountd.Request{Op: mountd.OpMount, Host: host, IP: ip.String(), Path: path, Target: target, Options: opts}, nil
 }
 
-func kernelHasNFS() bool {
-	f, err := os.Open("/proc/filesystems")
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	for in := bufio.NewScanner(f); in.Scan(); {
-		if fields := strings.Fields(in.Text()); len(fields) > 0 && fields[len(fields)-1] == "nfs4" {
-			return true
-		}
-	}
-	return false
-}
+// hasNFS4 reads the text of /proc/filesystems.
+func hasNFS4(filesystems string) bool { return slices.Contains(strings.Fields(filesystems), "nfs4") }
