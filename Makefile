@@ -11,6 +11,8 @@ LAB_PLAY := $(BIN)/ansible-playbook -i localhost,
 INVENTORY ?= inventories/lab
 
 .DEFAULT_GOAL := help
+# The goals of `up` build on each other, also with make -j.
+.NOTPARALLEL:
 .PHONY: help up lab images site down status venv lint unit e2e molecule test test-full chaos-ray bench bench-lab lock-images archive
 
 help: ## This list
@@ -61,7 +63,7 @@ chaos-ray: venv ## What Ray loses when its parts are killed under load, as a tab
 bench: venv ## Measurements, printed with ratios
 	@tests/run bench
 
-bench-lab: venv ## Measurements of the lab itself
+bench-lab: venv ## Measurements of the lab itself (COLD=1: also from an empty cache, some 20 minutes)
 	@tests/run bench-lab
 
 lock-images: ## Lock the images' Python environments anew (UPGRADE=--upgrade for the newest versions)

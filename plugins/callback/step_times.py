@@ -10,7 +10,8 @@ type: aggregate
 short_description: Say what a long task is doing and print a table of times
 version_added: 0.1.0
 description:
-  - Prints a line every 20 seconds while one task runs, with its name and for how long it has been running.
+  - Prints a line every 20 seconds while one task runs, with its name, the part that it is working on where it tells
+    that, and for how long it has been running.
   - At the end prints the time of each role, and the tasks that took longest.
   - Prints nothing for a run shorter than O(minimum).
 options:
@@ -29,11 +30,17 @@ options:
 author: The mlops.platform maintainers (@mlops-platform)
 """
 
+import atexit
+import os
+import tempfile
 import threading
 import time
 import typing as t
+from pathlib import Path
 
 from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.mlops.platform.plugins.module_utils import _progress as progress
 
 REMIND_AFTER = 20.0
 
@@ -56,6 +63,12 @@ def table(times: t.Sequence[tuple[str, str, float]], total: float, longest: int)
     return [*lines, *(f"  {seconds:8.1f} s  {role}: {task}" for role, task, seconds in slowest if seconds >= 0.1)]
 
 
+def reminder(role: str, task: str, started: float, part: str, now: float) -> str:
+    """The line that says what goes on, on which part, and for how long."""
+    what = f"{task}: {part}" if part else task
+    return f"  ... {role}: {what} ({now - started:.0f} s)"
+
+
 class CallbackModule(CallbackBase):
     """Times tasks from their start to the start of the next one."""
 
@@ -71,6 +84,12 @@ class CallbackModule(CallbackBase):
         self._task: tuple[str, str, float] | None = None
         self._changed = threading.Condition()
         self._done = False
+        # Modules of this machine inherit the name of the file.
+        handle, path = tempfile.mkstemp(prefix="mlops-progress-")
+        os.close(handle)
+        self._progress = Path(path)
+        os.environ[progress.VARIABLE] = path
+        atexit.register(self._progress.unlink, missing_ok=True)
         threading.Thread(target=self._remind, daemon=True).start()
 
     def _remind(self) -> None:
@@ -78,7 +97,7 @@ class CallbackModule(CallbackBase):
             while not self._done:
                 seen = self._task
                 if not self._changed.wait(REMIND_AFTER) and seen is not None and seen is self._task:
-                    self._display.display(f"  ... {seen[0]}: {seen[1]} ({time.monotonic() - seen[2]:.0f} s)")
+                    self._display.display(reminder(*seen, progress.said(self._progress), time.monotonic()))
 
     def _next(self, task: tuple[str, str, float] | None) -> None:
         now = time.monotonic()
@@ -86,6 +105,8 @@ class CallbackModule(CallbackBase):
             if self._task is not None:
                 self._times.append((self._task[0], self._task[1], now - self._task[2]))
             self._task = task
+            if self._progress.exists():
+                self._progress.write_text("", encoding="utf-8")
             self._changed.notify_all()
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:

@@ -43,7 +43,7 @@ options:
     type: path
     default: /var/lib/mlops-lab
   forget:
-    description: Clusters to take out of the record, after they were removed.
+    description: Clusters to take out of the record, after they were removed. A name that is not in it is refused.
     type: list
     elements: str
     default: []
@@ -73,6 +73,7 @@ lab:
 import json
 import os
 import typing as t
+from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -80,6 +81,8 @@ from ansible_collections.mlops.platform.plugins.module_utils._lab import LabErro
 from ansible_collections.mlops.platform.plugins.module_utils._lab import layout as lab
 
 Record = dict[str, t.Any]
+ROUTES = "/proc/net/route"
+RUN_DIR = "/run/mlops-lab"
 
 
 def read_record(path: str) -> Record | None:
@@ -122,15 +125,20 @@ def wanted_record(record: Record | None, params: t.Mapping[str, t.Any]) -> Recor
     return {"checkout": params["checkout"], "subnet": subnet, "clusters": kept}
 
 
-def host_routes(module: AnsibleModule) -> list[tuple[str, str]]:
-    _rc, out, _err = module.run_command(["ip", "-json", "-4", "route", "show", "table", "all"], check_rc=True)
-    routes = [(route["dst"], route.get("dev", "?")) for route in json.loads(out or "[]")]
-    return [route for route in routes if route[1] != "lo"]
+def check_forget(record: Record | None, name: str, forget: t.Sequence[str]) -> None:
+    """Refuse to remove clusters that are not there: a typing error would pass as success."""
+    known = record["clusters"] if record else {}
+    unknown = [cluster for cluster in forget if cluster not in known]
+    if unknown:
+        has = ", ".join(sorted(known)) or "none"
+        raise LabError(f"there is no cluster {', '.join(unknown)} in the lab instance {name!r}; it has {has}")
 
 
-def check_free(module: AnsibleModule, record: Record) -> None:
-    bridge = f"lb{lab.instance_id(module.params['name'])}"
-    clash = lab.overlapping(record["subnet"], host_routes(module), own=(bridge,))
+def check_free(record: Record, name: str) -> None:
+    """Refuse a subnet that the machine uses. Read from the kernel: a fresh machine may have no ip program yet."""
+    with open(ROUTES, encoding="ascii") as stream:
+        routes = lab.routes(stream.read())
+    clash = lab.overlapping(record["subnet"], routes, own=("lo", f"lb{lab.instance_id(name)}"))
     if clash:
         raise LabError(
             f"the lab's subnet {record['subnet']} is in use on this machine ({clash}): "
@@ -141,6 +149,10 @@ def check_free(module: AnsibleModule, record: Record) -> None:
 def write_record(path: str, record: Record | None) -> None:
     if record is None:
         os.unlink(path)
+        # Other instances have theirs in the same folders.
+        for folder in (os.path.dirname(path), RUN_DIR):
+            with suppress(OSError):
+                os.rmdir(folder)
         return
     files.write(path, json.dumps(record, indent=1, sort_keys=True).encode())
 
@@ -151,10 +163,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     before = read_record(path)
     check_owner(before, params["name"], params["checkout"])
     check_checkout(params["name"], params["checkout"])
+    check_forget(before, params["name"], params["forget"])
     wanted = wanted_record(before, params)
     after = wanted if params["state"] == "present" else None
-    if after:
-        check_free(module, after)
+    # Once the instance is there, a route that came later keeps nobody from repairing or removing it.
+    if after and before is None:
+        check_free(after, params["name"])
     changed = before != after
     if changed and not module.check_mode:
         write_record(path, after)

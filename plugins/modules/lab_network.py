@@ -62,9 +62,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._lab import network
-from ansible_collections.mlops.platform.plugins.module_utils._lab.network import Command, Machine, Seen
-
-FORWARD = "/proc/sys/net/ipv4/ip_forward"
+from ansible_collections.mlops.platform.plugins.module_utils._lab.network import Command, Inside, Machine, Seen
 
 
 def json_of(module: AnsibleModule, command: Command) -> list[dict[str, t.Any]]:
@@ -72,10 +70,34 @@ def json_of(module: AnsibleModule, command: Command) -> list[dict[str, t.Any]]:
     return t.cast("list[dict[str, t.Any]]", json.loads(out or "[]"))
 
 
-def addresses(module: AnsibleModule, inside: Command, link: str) -> list[str]:
-    shown = json_of(module, ["ip", *inside, "-json", "-4", "address", "show"])
+def addresses(shown: t.Sequence[dict[str, t.Any]], link: str) -> tuple[str, ...]:
     infos = [info for entry in shown if entry.get("ifname") == link for info in entry["addr_info"]]
-    return [f"{info['local']}/{info['prefixlen']}" for info in infos]
+    return tuple(f"{info['local']}/{info['prefixlen']}" for info in infos if info["family"] == "inet")
+
+
+def links_up(shown: t.Sequence[dict[str, t.Any]]) -> frozenset[str]:
+    return frozenset(entry["ifname"] for entry in shown if "UP" in entry["flags"])
+
+
+def names(shown: t.Sequence[dict[str, t.Any]]) -> frozenset[str]:
+    return frozenset(entry["ifname"] for entry in shown)
+
+
+def forwards(module: AnsibleModule, *prefix: str) -> bool:
+    _rc, out, _err = module.run_command([*prefix, "sysctl", "-n", "net.ipv4.ip_forward"], check_rc=True)
+    return str(out).strip() == "1"
+
+
+def look_inside(module: AnsibleModule, netns: str) -> Inside:
+    shown = json_of(module, ["ip", "-n", netns, "-json", "address", "show"])
+    routes = json_of(module, ["ip", "-n", netns, "-json", "-4", "route", "show", "default"])
+    return Inside(
+        links=names(shown),
+        up=links_up(shown),
+        addresses=addresses(shown, "eth0"),
+        gateways=tuple(route["gateway"] for route in routes if "gateway" in route),
+        forwarding=forwards(module, "nsenter", f"--net=/run/netns/{netns}"),
+    )
 
 
 def marks(module: AnsibleModule, table: str) -> dict[str, str]:
@@ -87,14 +109,18 @@ def marks(module: AnsibleModule, table: str) -> dict[str, str]:
 
 
 def look(module: AnsibleModule, machines: t.Sequence[Machine]) -> Seen:
-    bridge = module.params["bridge"]
-    links = frozenset(entry["ifname"] for entry in json_of(module, ["ip", "-json", "link", "show"]))
+    shown = json_of(module, ["ip", "-json", "address", "show"])
     namespaces = frozenset(entry["name"] for entry in json_of(module, ["ip", "-json", "netns", "list"]))
-    inside = {m.netns: addresses(module, ["-n", m.netns], "eth0") for m in machines if m.netns in namespaces}
-    with open(FORWARD, encoding="ascii") as stream:
-        forwarding = stream.read().strip() == "1"
-    bridge_addresses = addresses(module, [], bridge) if bridge in links else []
-    return Seen(links, namespaces, inside, bridge_addresses, marks(module, module.params["table"]), forwarding)
+    return Seen(
+        links=names(shown),
+        up=links_up(shown),
+        masters={entry["ifname"]: entry["master"] for entry in shown if "master" in entry},
+        namespaces=namespaces,
+        inside={m.netns: look_inside(module, m.netns) for m in machines if m.netns in namespaces},
+        bridge_addresses=addresses(shown, module.params["bridge"]),
+        tables=marks(module, module.params["table"]),
+        forwarding=forwards(module),
+    )
 
 
 def plan(params: t.Mapping[str, t.Any], seen: Seen, machines: t.Sequence[Machine]) -> tuple[list[Command], str | None]:

@@ -54,14 +54,16 @@ import shutil
 import signal
 import time
 import typing as t
+from contextlib import suppress
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, node
+from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, node, process_cgroup, procfs
+from ansible_collections.mlops.platform.plugins.module_utils._lab.procfs import Identity
 
 Action = tuple[str, t.Callable[[], None]]
-CONTAINER_LINKS = "/var/log/containers"
-CNI_RESULTS = "/var/lib/cni/results"
+PLACES = node.Places()
 
 
 def mountinfo() -> str:
@@ -69,18 +71,12 @@ def mountinfo() -> str:
         return stream.read()
 
 
-def cgroup_roots() -> list[str]:
-    return node.hierarchies(mountinfo())
-
-
-def make_cgroup(path: str) -> None:
-    os.makedirs(path, exist_ok=True)
-    parent = os.path.dirname(path)
+def make_cgroup(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
     for name in ("cpuset.cpus", "cpuset.mems"):
         # A new v1 cpuset is empty and takes no process until it has its parent's values.
-        if os.path.exists(f"{path}/{name}") and not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
-            with open(f"{parent}/{name}", encoding="ascii") as source, open(f"{path}/{name}", "w") as target:
-                target.write(source.read())
+        if (path / name).exists() and not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+            (path / name).write_text((path.parent / name).read_text(encoding="ascii"), encoding="ascii")
 
 
 def share_mount(module: AnsibleModule, path: str) -> None:
@@ -96,7 +92,7 @@ def present(module: AnsibleModule) -> list[Action]:
         for folder in params["folders"]
         if not os.path.isdir(folder)
     ]
-    missing = [root + params["cgroup"] for root in cgroup_roots() if not os.path.isdir(root + params["cgroup"])]
+    missing = [path for path in process_cgroup.folders(params["cgroup"], naming=False) if not path.is_dir()]
     actions += [(f"make cgroup {path}", functools.partial(make_cgroup, path)) for path in missing]
     kubelet = params["kubelet_dir"]
     if not any(m.target == kubelet and m.shared for m in node.parse_mounts(mountinfo())):
@@ -104,36 +100,28 @@ def present(module: AnsibleModule) -> list[Action]:
     return actions
 
 
-def processes(params: t.Mapping[str, t.Any]) -> list[int]:
+def processes(params: t.Mapping[str, t.Any]) -> list[Identity]:
     """Processes in the node's cgroup, and shims of its containerd, which lie outside of it."""
-    found: set[int] = set()
-    for root in cgroup_roots():
-        for folder in node.cgroup_folders(root, params["cgroup"]):
-            with open(f"{folder}/cgroup.procs", encoding="ascii") as stream:
-                found.update(int(pid) for pid in stream.read().split())
+    found = set(process_cgroup.members(params["cgroup"], naming=False))
     for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as stream:
-                if node.mentions(stream.read(), params["folders"]):
-                    found.add(int(path.split("/")[2]))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return sorted(found - {os.getpid(), os.getppid()})
+        pid = int(path.split("/")[2])
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if pid not in (os.getpid(), os.getppid()) and node.mentions(Path(path).read_bytes(), params["folders"]):
+                stat = procfs.read_stat(pid)
+                found.update([stat.identity] if stat else [])
+    return sorted(found, key=lambda identity: identity.pid)
 
 
 def kill_all(params: t.Mapping[str, t.Any], timeout: float = 30.0) -> None:
     deadline = time.monotonic() + timeout
     while left := processes(params):
         if time.monotonic() > deadline:
+            pids = ", ".join(str(identity.pid) for identity in left)
             raise LabError(
-                f"processes {left} of {params['cgroup']} do not end; look at them with ps, then run it again"
+                f"processes {pids} of {params['cgroup']} do not end; look at them with ps, then run it again"
             )
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.1)
+        procfs.send(left, signal.SIGKILL)
+        procfs.wait_all(left, 1.0)
 
 
 def unmount(module: AnsibleModule, target: str) -> None:
@@ -151,15 +139,30 @@ def remove_folder(folder: str) -> None:
     shutil.rmtree(folder)
 
 
-def remove_cgroup(path: str) -> None:
-    for folder in node.cgroup_folders(os.path.dirname(path), "/" + os.path.basename(path)):
-        os.rmdir(folder)
+def remove_cgroup(cgroup: str, timeout: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout
+    # The kernel calls a cgroup busy for a moment after its last process has ended.
+    while left := [folder for folder in process_cgroup.folders(cgroup, naming=False) if folder.is_dir()]:
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"the cgroup {left[0]} cannot be removed; see who is in it (cgroup.procs), then run it again"
+            )
+        process_cgroup.remove(cgroup, naming=False)
+        time.sleep(0.05)
 
 
-def dangling_links(folders: t.Sequence[str]) -> list[str]:
-    """Links that the kubelet keeps outside its folder, to the logs of containers."""
-    links = [entry.path for entry in os.scandir(CONTAINER_LINKS)] if os.path.isdir(CONTAINER_LINKS) else []
-    return [path for path in links if os.path.islink(path) and os.readlink(path).startswith(tuple(folders))]
+def remove_trace(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_empty(folders: t.Iterable[Path]) -> None:
+    for folder in folders:
+        # Another node, or another program of this machine, may use it.
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def absent(module: AnsibleModule) -> list[Action]:
@@ -170,13 +173,15 @@ def absent(module: AnsibleModule) -> list[Action]:
         actions.append((f"end processes of {params['cgroup']}", lambda: kill_all(params)))
     targets = node.below(node.parse_mounts(mountinfo()), folders)
     actions += [(f"unmount {target}", functools.partial(unmount, module, target)) for target in targets]
-    left = [*dangling_links(folders), *glob.glob(f"{CNI_RESULTS}/{params['network']}-*")]
-    actions += [(f"remove {path}", functools.partial(os.unlink, path)) for path in left]
+    left = node.traces(folders, params["network"], PLACES)
+    actions += [(f"remove {path}", functools.partial(remove_trace, path)) for path in left]
     actions += [
         (f"remove {folder}", functools.partial(remove_folder, folder)) for folder in folders if os.path.isdir(folder)
     ]
-    cgroups = [root + params["cgroup"] for root in cgroup_roots()]
-    actions += [(f"remove cgroup {p}", functools.partial(remove_cgroup, p)) for p in cgroups if os.path.isdir(p)]
+    if any(folder.is_dir() for folder in process_cgroup.folders(params["cgroup"], naming=False)):
+        actions.append((f"remove cgroup {params['cgroup']}", lambda: remove_cgroup(params["cgroup"])))
+    if actions:
+        actions.append(("remove empty folders that nodes share", lambda: remove_empty(PLACES.parents())))
     return actions
 
 

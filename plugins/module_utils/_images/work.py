@@ -12,6 +12,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.mlops.platform.plugins.module_utils import _progress as progress
 from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, apt, build_settings, context
 from ansible_collections.mlops.platform.plugins.module_utils._images.engine import Engine
 from ansible_collections.mlops.platform.plugins.module_utils._images.image import Image, tag_of
@@ -150,6 +151,7 @@ class Builder:
 
     def _build(self, wanted: Wanted) -> None:
         image = wanted.image
+        progress.say(image.name)
         options = [f"--build-arg={key}={value}" for key, value in sorted(image.build_args.items())]
         options += [f"--build-arg={key}={self._base(image.name, base)}" for key, base in sorted(image.bases.items())]
         options += [f"--label={key}={value}" for key, value in sorted(image.labels.items())]

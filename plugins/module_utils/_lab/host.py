@@ -6,34 +6,53 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 SUPPORTED = {"debian": {"12", "13"}}
 GIB = 1 << 30
+# The state of a socket in /proc/net/tcp.
+LISTEN = "0A"
+ANY = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
+
+
+class Disk(t.NamedTuple):
+    """Space that is needed below a folder, in bytes; ``device`` and ``free`` tell what its file system has."""
+
+    path: str
+    size: int
+    device: int
+    free: int
 
 
 class Facts(t.NamedTuple):
-    """What the machine has; sizes in bytes, ``devices`` those of the wanted ones that exist."""
+    """What the machine has; sizes in bytes. ``taken``: who has the wanted port already."""
 
     uid: int
     machine: str
     distribution: str
     release: str
     memory: int
-    free_disk: int
-    devices: frozenset[str]
+    nfs_client: bool
+    disks: tuple[Disk, ...] = ()
+    taken: str | None = None
 
 
-class Needs(t.NamedTuple):
-    """What the lab needs; sizes in bytes."""
+def disk_problems(disks: t.Sequence[Disk]) -> list[str]:
+    """One sentence for each file system that has too little space for all that goes to it."""
+    found = []
+    for device in dict.fromkeys(disk.device for disk in disks):
+        here = [disk for disk in disks if disk.device == device]
+        need, free = sum(disk.size for disk in here), here[0].free
+        if free < need:
+            found.append(
+                f"{free / GIB:.1f} GiB free below {' and '.join(disk.path for disk in here)}: a new lab needs "
+                f"{need / GIB:.0f} GiB there; make space, mount a larger disk, or name another folder by LAB_CACHE"
+            )
+    return found
 
-    memory: int
-    disk: int
-    disk_path: str
-    devices: tuple[str, ...] = ("/dev/fuse",)
 
-
-def problems(facts: Facts, needs: Needs) -> list[str]:
+def problems(facts: Facts, memory: int) -> list[str]:
     """One sentence a problem, each with the remedy; empty where the machine is fit."""
     found = []
     if facts.uid != 0:
@@ -42,19 +61,41 @@ def problems(facts: Facts, needs: Needs) -> list[str]:
         found.append(f"this machine is {facts.machine}: the lab is built for x86_64 only")
     if facts.release not in SUPPORTED.get(facts.distribution, ()):
         found.append(f"{facts.distribution} {facts.release} is not supported: use Debian 12 or 13")
-    if facts.memory < needs.memory:
-        found.append(f"{facts.memory / GIB:.1f} GiB of memory: the lab needs {needs.memory / GIB:.0f} GiB")
-    if facts.free_disk < needs.disk:
+    if facts.memory < memory:
+        found.append(f"{facts.memory / GIB:.1f} GiB of memory: the lab needs {memory / GIB:.0f} GiB")
+    found += disk_problems(facts.disks)
+    if facts.taken:
         found.append(
-            f"{facts.free_disk / GIB:.1f} GiB free below {needs.disk_path}: the lab needs {needs.disk / GIB:.0f} GiB; "
-            "make space or mount a larger disk there"
+            f"another program listens on {facts.taken}, the port of the lab's registry: stop it (ss -lptn tells which)"
         )
-    found += [
-        f"{device} is missing: load or enable it in the kernel"
-        for device in needs.devices
-        if device not in facts.devices
-    ]
+    if not facts.nfs_client:
+        found.append(
+            "neither /dev/fuse nor the kernel's NFS client is there: load one (modprobe fuse, or modprobe nfsv4)"
+        )
     return found
+
+
+def listeners(table: str) -> set[tuple[str, int]]:
+    """The (address, port) pairs on which something listens, of /proc/net/tcp or tcp6. Any address is 0.0.0.0 or ::."""
+    found = set()
+    for line in table.splitlines()[1:]:
+        words = line.split()
+        address, port = words[1].split(":")
+        if words[3] == LISTEN:
+            found.add((_address(address), int(port, 16)))
+    return found
+
+
+def _address(digits: str) -> str:
+    words = [int(digits[start : start + 8], 16).to_bytes(4, "little") for start in range(0, len(digits), 8)]
+    return str(ipaddress.ip_address(b"".join(words)))
+
+
+def taken(wanted: str, found: t.Container[tuple[str, int]]) -> str | None:
+    """Where somebody listens already who would get the connections to ADDRESS:PORT, or keep us from listening there."""
+    address, _colon, port = wanted.rpartition(":")
+    places = ((place, int(port)) for place in (address, *ANY))
+    return next((f"{place}:{number}" for place, number in places if (place, number) in found), None)
 
 
 def os_release(text: str) -> tuple[str, str]:

@@ -69,16 +69,25 @@ def assign_slots(taken: t.Mapping[str, int], clusters: t.Sequence[str]) -> dict[
     return slots
 
 
-def overlapping(subnet: str, routes: t.Iterable[tuple[str, str]], own: t.Container[str]) -> str | None:
+def _network(destination: str, mask: str) -> str:
+    address, netmask = (ipaddress.IPv4Address(int(word, 16).to_bytes(4, "little")) for word in (destination, mask))
+    return str(ipaddress.IPv4Network(f"{address}/{netmask}"))
+
+
+def routes(table: str) -> list[tuple[str, str]]:
+    """The (network, interface) pairs of /proc/net/route, whose numbers are hexadecimal and little-endian."""
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return [(_network(row[1], row[7]), row[0]) for row in rows]
+
+
+def overlapping(subnet: str, found: t.Iterable[tuple[str, str]], own: t.Container[str]) -> str | None:
     """The first of the host's (network, interface) routes that overlaps the subnet and is not the instance's own."""
     wanted = ipaddress.IPv4Network(subnet)
-    for network, interface in routes:
-        if network == "default" or interface in own:
-            continue
-        if ipaddress.ip_network(network, strict=False).version == 4 and wanted.overlaps(
-            ipaddress.IPv4Network(network, strict=False)
-        ):
-            return f"{network} on {interface}"
+    for name, interface in found:
+        network = ipaddress.IPv4Network(name)
+        # A network that holds everything is the default route, or its two halves.
+        if interface not in own and network.prefixlen > 1 and wanted.overlaps(network):
+            return f"{name} on {interface}"
     return None
 
 
@@ -146,7 +155,6 @@ def _cluster(
     return {
         **machine,
         "environment": match["environment"],
-        "slot": slot,
         "server": server,
         "kubeconfig": kubeconfig,
         "kubeconfigs": kubeconfigs(name, server, f"{state_dir}/etc", kubeconfig),
@@ -168,17 +176,14 @@ def layout(name: str, subnet: str, slots: t.Mapping[str, int], checkout: str, ca
     clusters = {c: _cluster(c, slot, name, prefix, folders, checkout) for c, slot in sorted(slots.items())}
     return {
         "name": name,
-        "id": instance_id(name),
         "checkout": checkout,
         "cache_dir": cache_dir,
         "state_dir": folders[0],
         "run_dir": folders[1],
         "subnet": subnet,
-        "machines_cidr": f"{prefix}.0.0/24",
         "gateway": f"{prefix}.0.1",
         "bridge": f"lb{instance_id(name)}",
         "nft_table": f"lab_{name}",
-        "domain": f"{name}.lab",
         "registry": f"{prefix}.0.1:5000",
         "storage": storage,
         "clusters": clusters,

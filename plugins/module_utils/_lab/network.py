@@ -24,12 +24,24 @@ class Machine(t.NamedTuple):
     address: str
 
 
+class Inside(t.NamedTuple):
+    """What a machine's network namespace has now; ``up`` are its links that are up."""
+
+    links: frozenset[str] = frozenset()
+    up: frozenset[str] = frozenset()
+    addresses: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    forwarding: bool = False
+
+
 class Seen(t.NamedTuple):
-    """What the host has now. ``inside``: for each namespace its eth0 addresses as address/prefix."""
+    """What the host has now. ``up``: links that are up. ``masters``: bridge of a link. Addresses as address/prefix."""
 
     links: frozenset[str]
+    up: frozenset[str]
+    masters: t.Mapping[str, str]
     namespaces: frozenset[str]
-    inside: t.Mapping[str, t.Sequence[str]]
+    inside: t.Mapping[str, Inside]
     bridge_addresses: t.Sequence[str]
     tables: t.Mapping[str, str]
     forwarding: bool
@@ -64,23 +76,44 @@ def bridge_commands(seen: Seen, bridge: str, gateway: str) -> list[Command]:
         commands.append(["ip", "link", "add", bridge, "type", "bridge"])
     if f"{gateway}/24" not in seen.bridge_addresses:
         commands.append(["ip", "address", "replace", f"{gateway}/24", "dev", bridge])
+    if bridge not in seen.up:
         commands.append(["ip", "link", "set", bridge, "up"])
     return commands
 
 
-def machine_commands(seen: Seen, bridge: str, gateway: str, machine: Machine) -> list[Command]:
-    """Commands that make one machine's namespace and link. A half-made link is removed and made again."""
-    commands: list[Command] = []
-    if machine.netns not in seen.namespaces:
-        commands.append(["ip", "netns", "add", machine.netns])
-    if machine.veth in seen.links and f"{machine.address}/24" in seen.inside.get(machine.netns, ()):
-        return commands
-    if machine.veth in seen.links:
-        commands.append(["ip", "link", "delete", machine.veth])
-    inside = ["ip", "-n", machine.netns]
+def is_complete(seen: Seen, bridge: str, gateway: str, machine: Machine) -> bool:
+    """Whether everything of a machine is there: a run that was killed may have left any part of it."""
+    inside = seen.inside.get(machine.netns, Inside())
+    return (
+        machine.veth in seen.up
+        and seen.masters.get(machine.veth) == bridge
+        and {"lo", "eth0"} <= inside.up
+        and f"{machine.address}/24" in inside.addresses
+        and gateway in inside.gateways
+        and inside.forwarding
+    )
+
+
+def link_commands(seen: Seen, machine: Machine) -> list[Command]:
+    """Commands that make the link between the host and the machine, where it is not there."""
+    if machine.veth in seen.links and "eth0" in seen.inside.get(machine.netns, Inside()).links:
+        return []
+    # It leads into a namespace that was made anew since.
+    commands = [["ip", "link", "delete", machine.veth]] if machine.veth in seen.links else []
     return [
         *commands,
         ["ip", "link", "add", machine.veth, "type", "veth", "peer", "name", "eth0", "netns", machine.netns],
+    ]
+
+
+def machine_commands(seen: Seen, bridge: str, gateway: str, machine: Machine) -> list[Command]:
+    """Commands that make or complete one machine's namespace and link; each can be run again."""
+    if is_complete(seen, bridge, gateway, machine):
+        return []
+    inside = ["ip", "-n", machine.netns]
+    return [
+        *([["ip", "netns", "add", machine.netns]] if machine.netns not in seen.namespaces else []),
+        *link_commands(seen, machine),
         ["ip", "link", "set", machine.veth, "master", bridge, "up"],
         [*inside, "link", "set", "lo", "up"],
         [*inside, "link", "set", "eth0", "up"],

@@ -22,6 +22,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._lab.process_defini
 
 CLONE_NEWNET = 0x40000000
 PROBE_TIMEOUT = 3.0
+OCCUPIED_TIMEOUT = 1.0
 
 
 def _setns(handle: int) -> None:
@@ -68,10 +69,21 @@ def probe(definition: Definition, timeout: float = PROBE_TIMEOUT) -> str | None:
 
 
 def occupied(definition: Definition) -> str | None:
-    """Tell where somebody else serves what this process, which does not run, is to serve."""
+    """Tell where somebody else serves what this process, which does not run, is to serve; whatever he answers."""
     ready = definition.ready or {}
     where = ready.get("tcp") or ready.get("unix") or ready.get("url")
-    return where if where and probe(definition, timeout=1.0) is None else None
+    if not where:
+        return None
+    with inside(definition.netns_path):
+        if ready.get("unix"):
+            return where if _unix(where, OCCUPIED_TIMEOUT) is None else None
+        address = ready.get("tcp") or _address(where)
+        return where if _tcp(address, OCCUPIED_TIMEOUT) is None else None
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
 
 def _tcp(address: str, timeout: float) -> str | None:

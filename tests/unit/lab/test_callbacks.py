@@ -7,9 +7,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
 from rendering import ROOT
 
 from ansible_collections.mlops.platform.plugins.callback import failure_report, step_times
+from ansible_collections.mlops.platform.plugins.module_utils import _progress as progress
 
 PLAY = """
 - hosts: all
@@ -116,3 +118,25 @@ def test_the_times_of_roles_are_summed() -> None:
     times = [("redis", "a", 1.0), ("minio", "b", 2.0), ("redis", "c", 0.5)]
     assert step_times.by_role(times) == [("redis", 1.5), ("minio", 2.0)]
     assert step_times.table(times, 3.6, 1)[-2:] == ["  in all       3.6 s", "       2.0 s  minio: b"]
+
+
+def test_a_long_task_tells_what_it_is_working_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = tmp_path / "progress"
+    monkeypatch.setenv(progress.VARIABLE, str(shown))
+    progress.say("nobody shows it")
+    assert not shown.exists()
+    shown.touch()
+    progress.say("kube")
+    line = step_times.reminder("lab_binaries", "Build the programs", 100.0, progress.said(shown), 140.0)
+    assert line == "  ... lab_binaries: Build the programs: kube (40 s)"
+
+
+def test_modules_of_a_run_reach_the_one_who_shows_progress(tmp_path: Path) -> None:
+    task = "{ansible.builtin.shell: 'echo kube > $MLOPS_PROGRESS && cat $MLOPS_PROGRESS', register: said}"
+    (tmp_path / "play.yml").write_text(
+        f"- hosts: all\n  gather_facts: false\n  tasks: [{task}, {{ansible.builtin.debug: {{var: said.stdout}}}}]\n"
+    )
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "one,", "-c", "local", str(tmp_path / "play.yml")]
+    command += ["-e", "ansible_python_interpreter='{{ ansible_playbook_python }}'"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "said.stdout: kube" in result.stdout, result.stdout

@@ -75,7 +75,16 @@ def test_bad_subnets_are_refused(subnet: str) -> None:
 
 
 def test_a_used_subnet_is_found() -> None:
-    routes = [("default", "eth0"), ("10.77.3.0/24", "eth1"), ("192.0.2.0/24", "eth0")]
+    routes = [("0.0.0.0/0", "eth0"), ("10.77.3.0/24", "eth1"), ("192.0.2.0/24", "eth0")]
     assert layout.overlapping("10.77.0.0/16", routes, own=()) == "10.77.3.0/24 on eth1"
     assert layout.overlapping("10.77.0.0/16", routes, own=("eth1",)) is None
     assert layout.overlapping("10.78.0.0/16", routes, own=()) is None
+
+
+def test_the_kernels_table_of_routes_is_read() -> None:
+    table = (
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "lb0\t00004D0A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+    assert layout.routes(table) == [("0.0.0.0/0", "eth0"), ("10.77.0.0/16", "lb0")]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
+
+import pytest
 
 from ansible_collections.mlops.platform.plugins.module_utils._lab import node
 
@@ -24,18 +28,51 @@ def test_mounts_below_a_folder_come_newest_first_and_neighbours_do_not_count() -
     assert node.below(node.parse_mounts(MOUNTINFO), ["/lab"]) == ["/lab/kubelet/pods/a b", "/lab/kubelet"]
 
 
-def test_all_cgroup_hierarchies_are_found() -> None:
-    assert node.hierarchies(MOUNTINFO) == ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified"]
-
-
-def test_cgroups_come_deepest_first(tmp_path: Path) -> None:
-    (tmp_path / "lab" / "kubepods" / "pod1").mkdir(parents=True)
-    top = str(tmp_path)
-    assert node.cgroup_folders(top, "/lab") == [f"{top}/lab/kubepods/pod1", f"{top}/lab/kubepods", f"{top}/lab"]
-
-
 def test_a_shim_is_known_by_its_arguments() -> None:
     shim = b"/usr/bin/containerd-shim-runc-v2\0-address\0/run/lab/a/containerd.sock\0"
     assert node.mentions(shim, ["/run/lab/a"])
     assert not node.mentions(shim, ["/run/lab/ab", "/run/la"])
     assert not node.mentions(b"", ["/run/lab/a"])
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> node.Places:
+    """A host on which two nodes, one and two, have left things."""
+    made = node.Places(*(tmp_path / name for name in ("links", "cni/results", "containerd", "kubelet")))
+    for folder in (*made.parents(), tmp_path / "state"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in ("one", "two"):
+        task = tmp_path / f"run/{name}/containerd/io.containerd.runtime.v2.task/k8s.io/id-{name}"
+        task.mkdir(parents=True)
+        (made.containerd / f"s/{name}").touch()
+        (task / "address").write_text(f"unix://{made.containerd}/s/{name}")
+        (made.containerd / f"runc/k8s.io/id-{name}").mkdir()
+        (made.results / f"lab-{name}-id-{name}-eth0").touch()
+        (made.results / f"cni-loopback-id-{name}-lo").touch()
+        (made.links / f"{name}.log").symlink_to(tmp_path / f"run/{name}/log")
+    return made
+
+
+def test_what_a_node_leaves_elsewhere_is_found_and_that_of_another_is_not(places: node.Places, tmp_path: Path) -> None:
+    found = node.traces([str(tmp_path / "run/one")], "lab-one", places)
+    assert [str(path.relative_to(tmp_path)) for path in found] == [
+        "cni/results/cni-loopback-id-one-lo",
+        "cni/results/lab-one-id-one-eth0",
+        "links/one.log",
+        "containerd/s/one",
+        "containerd/runc/k8s.io/id-one",
+    ]
+
+
+def test_the_kubelets_socket_goes_once_nobody_listens(
+    places: node.Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The path of a socket may have 107 characters only.
+    monkeypatch.chdir(places.kubelet)
+    short = places._replace(kubelet=Path(os.curdir))
+    device = short.kubelet / "device-plugins/kubelet.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(device))
+        listener.listen()
+        assert device not in node.traces([], "none", short)
+    assert node.traces([], "none", short) == [device]

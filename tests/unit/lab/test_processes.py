@@ -136,11 +136,16 @@ def test_a_program_that_does_not_exist_stops_all_before_the_first_starts(
     assert records.all() == []
 
 
-def test_an_address_that_another_program_serves(records: Records, define: Callable[..., Definition]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
+@pytest.mark.parametrize("scheme", [None, "https"])
+def test_an_address_that_another_program_serves(
+    records: Records, define: Callable[..., Definition], scheme: str | None
+) -> None:
+    """Whoever listens there is in the way, even one that does not answer as the process would."""
+    with socket.create_server(("0.0.0.0", 0)) as stranger:
         address = f"127.0.0.1:{stranger.getsockname()[1]}"
-        with pytest.raises(LabError, match=f"a cannot start: another program answers on {address} already"):
-            converge([define("a", ready={"tcp": address, "timeout": 60})], records)
+        ready = {"url": f"{scheme}://{address}/v2/"} if scheme else {"tcp": address}
+        with pytest.raises(LabError, match=f"a cannot start: another program answers on .*{address}.* already"):
+            converge([define("a", ready={**ready, "timeout": 60})], records)
     assert records.all() == []
 
 
