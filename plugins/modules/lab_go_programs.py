@@ -11,7 +11,8 @@ short_description: Build Go programs into a cache keyed by content
 version_added: 0.1.0
 description:
   - Builds static programs one after the other. The result lies at C(<cache>/bin/<name>/<key>/<name>), where the key is
-    made of the sources, the flags and the version of Go, so that a cached program is never stale.
+    made of the sources, the command, the settings and the version of Go, so that a cached program is never stale. Of
+    this machine's settings of Go only those take part that say where modules come from.
   - A module that requires C(k8s.io/kubernetes) gets that version stamped in.
 author: [The mlops.platform maintainers (@mlops-platform)]
 attributes:
@@ -30,6 +31,10 @@ options:
       ldflags: {description: Further link flags., type: str, default: ''}
   cache_dir: {description: Folder of the cache., type: path, required: true}
   go: {description: The Go command., type: path, required: true}
+  state_dir:
+    description: Folder below which the instances' records of processes lie; what they name is kept in the cache.
+    type: path
+    default: /var/lib/mlops-lab
 """
 
 EXAMPLES = r"""
@@ -50,40 +55,33 @@ built:
   description: Seconds that each built program took.
   returned: always
   type: dict
-kubernetes_version:
-  description: The version of Kubernetes that one of the programs holds.
-  returned: when there is one
-  type: str
 """
 
 import fcntl
+import glob
+import json
 import os
 import shutil
+import subprocess
 import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, go_build
+from ansible_collections.mlops.platform.plugins.module_utils import _progress as progress
+from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, files, go_build
 from ansible_collections.mlops.platform.plugins.module_utils._lab.go_build import Program
 
 
-def environment(cache_dir: str) -> dict[str, str]:
-    """Go's own caches lie beside ours; the toolchain never downloads another."""
-    return {
-        "CGO_ENABLED": "0",
-        "GOCACHE": f"{cache_dir}/go/build",
-        "GOMODCACHE": f"{cache_dir}/go/mod",
-        "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-buildvcs=false",
-        "GOWORK": "off",
-        "HOME": os.environ.get("HOME", "/root"),
-    }
+def go_env(module: AnsibleModule, *names: str) -> dict[str, str]:
+    """What Go takes from its variables, its files and its defaults."""
+    _rc, out, _err = module.run_command([module.params["go"], "env", "-json", *names], check_rc=True)
+    return t.cast("dict[str, str]", json.loads(out))
 
 
-def go_version(module: AnsibleModule, go: str) -> str:
-    _rc, out, _err = module.run_command([go, "env", "GOVERSION"], check_rc=True)
-    return str(out).strip()
+def environment_of(module: AnsibleModule) -> dict[str, str]:
+    network = go_build.network_settings(go_env(module, *go_build.NETWORK))
+    return go_build.environment(os.environ, network, module.params["cache_dir"])
 
 
 def build(module: AnsibleModule, program: Program, path: str) -> float:
@@ -95,43 +93,56 @@ def build(module: AnsibleModule, program: Program, path: str) -> float:
         if os.path.exists(path):
             return 0.0
         started = time.monotonic()
+        progress.say(program.name)
         command = go_build.build_command(module.params["go"], program, f"{path}.new")
-        module.run_command_environ_update.update(environment(module.params["cache_dir"]))
-        rc, _out, err = module.run_command(command, cwd=program.source)
-        if rc != 0:
-            tail = "\n".join(str(err).splitlines()[-25:])
+        variables = environment_of(module)
+        done = subprocess.run(command, cwd=program.source, env=variables, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            tail = "\n".join(done.stderr.splitlines()[-25:])
             raise LabError(
-                f"building {program.name} in {program.source} failed (is the Go module proxy reachable?):\n{tail}"
+                f"building {program.name} in {program.source} failed; where a module is missing, check the network, "
+                f"the proxy and the Go module proxy (GOPROXY={variables.get('GOPROXY')}):\n{tail}"
             )
         os.replace(f"{path}.new", path)
         return round(time.monotonic() - started, 1)
 
 
-def forget_older(path: str, keep: int = 3) -> None:
-    """Keep the newest results of a program; one in use is held open by its process or copied elsewhere."""
-    root = os.path.dirname(os.path.dirname(path))
+def in_use(state_dir: str) -> set[str]:
+    """Programs that processes of any instance were started from, also of one that does not run just now."""
+    records = glob.glob(f"{state_dir}/*/*/processes/*.json")
+    contents = (json.loads(files.read(path) or b"{}") for path in records)
+    return {record["argv"][0] for record in contents if record.get("argv")}
+
+
+def forget_older(path: str, used: t.Container[str], keep: int = 3) -> None:
+    """Keep the last used results of a program, and all that instances run."""
+    root, name = os.path.dirname(os.path.dirname(path)), os.path.basename(path)
     folders = sorted((entry for entry in os.scandir(root) if entry.is_dir()), key=lambda e: e.stat().st_mtime)
     for entry in folders[:-keep]:
-        shutil.rmtree(entry.path)
+        if f"{entry.path}/{name}" not in used:
+            shutil.rmtree(entry.path)
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
-    version = go_version(module, params["go"])
+    version = go_env(module, "GOVERSION")["GOVERSION"]
     paths, built = {}, {}
-    kubernetes = None
     for wanted in params["programs"]:
         program = Program(**{**wanted, "source": os.path.realpath(wanted["source"])})
-        kubernetes = go_build.kubernetes_version(go_build.go_mod(program.source)) or kubernetes
-        key = go_build.build_key(program, version, [go_build.ldflags(program)])
+        key = go_build.build_key(program, version)
         path = f"{params['cache_dir']}/bin/{program.name}/{key}/{program.name}"
         paths[program.name] = path
         if not os.path.exists(path):
             built[program.name] = 0.0 if module.check_mode else build(module, program, path)
-            if not module.check_mode:
-                forget_older(path)
+        if not module.check_mode:
+            # The time of the last use: the least used results go first.
+            os.utime(os.path.dirname(path))
+    if built and not module.check_mode:
+        used = in_use(params["state_dir"])
+        for path in paths.values():
+            forget_older(path, used)
     diff = {"before": "", "after": "".join(f"{name}\n" for name in built)}
-    return {"changed": bool(built), "paths": paths, "built": built, "kubernetes_version": kubernetes, "diff": diff}
+    return {"changed": bool(built), "paths": paths, "built": built, "diff": diff}
 
 
 def main() -> None:
@@ -146,6 +157,7 @@ def main() -> None:
             "programs": {"type": "list", "elements": "dict", "required": True, "options": program},
             "cache_dir": {"type": "path", "required": True},
             "go": {"type": "path", "required": True},
+            "state_dir": {"type": "path", "default": "/var/lib/mlops-lab"},
         },
         supports_check_mode=True,
     )

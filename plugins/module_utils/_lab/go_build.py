@@ -16,6 +16,15 @@ from ansible_collections.mlops.platform.plugins.module_utils._lab import LabErro
 KUBERNETES = re.compile(
     r"^\s*(?:require\s+)?k8s\.io/kubernetes v(?P<version>(?P<major>\d+)\.(?P<minor>\d+)\.\d+)$", re.MULTILINE
 )
+# What decides the result beside the command; the toolchain never downloads another.
+SETTINGS = {
+    "CGO_ENABLED": "0",
+    "GOENV": "off",
+    "GOFLAGS": "-buildvcs=false",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+NETWORK = ("GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOVCS")
 SKIPPED_FOLDERS = {"bin", "testdata", ".git"}
 
 
@@ -37,9 +46,22 @@ def source_files(folder: str) -> list[str]:
     return sorted(found)
 
 
-def build_key(program: Program, go_version: str, flags: t.Sequence[str]) -> str:
+def network_settings(variables: t.Mapping[str, str]) -> dict[str, str]:
+    """Those of Go's variables that say where modules come from: all that is taken over from the machine."""
+    return {name: variables[name] for name in NETWORK if variables.get(name)}
+
+
+def environment(inherited: t.Mapping[str, str], network: t.Mapping[str, str], cache_dir: str) -> dict[str, str]:
+    """The environment of a build: no variable and no file of Go's on this machine decides the result."""
+    others = {name: value for name, value in inherited.items() if not name.startswith(("GO", "CGO_"))}
+    caches = {"GOCACHE": f"{cache_dir}/go/build", "GOMODCACHE": f"{cache_dir}/go/mod"}
+    return {"HOME": "/root", **others, **network, **SETTINGS, **caches}
+
+
+def build_key(program: Program, go_version: str) -> str:
     """16 hexadecimal digits of everything that decides the result."""
-    digest = hashlib.sha256(repr((go_version, list(flags), program.name, program.package)).encode())
+    command = build_command("go", program, "output")
+    digest = hashlib.sha256(repr((go_version, command, sorted(SETTINGS.items()), program.name)).encode())
     for path in source_files(program.source):
         digest.update(os.path.relpath(path, program.source).encode() + b"\0")
         with open(path, "rb") as stream:
@@ -53,12 +75,6 @@ def go_mod(source: str) -> str:
             return stream.read()
     except FileNotFoundError as error:
         raise LabError(f"programs: {source} has no go.mod; name the folder of a Go module") from error
-
-
-def kubernetes_version(mod: str) -> str | None:
-    """The version of k8s.io/kubernetes that a go.mod requires: the one place that says which Kubernetes is built."""
-    match = KUBERNETES.search(mod)
-    return match["version"] if match else None
 
 
 def ldflags(program: Program) -> str:
