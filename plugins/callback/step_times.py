@@ -30,7 +30,6 @@ options:
 author: The mlops.platform maintainers (@mlops-platform)
 """
 
-import atexit
 import os
 import tempfile
 import threading
@@ -84,12 +83,10 @@ class CallbackModule(CallbackBase):
         self._task: tuple[str, str, float] | None = None
         self._changed = threading.Condition()
         self._done = False
-        # Modules of this machine inherit the name of the file.
-        handle, path = tempfile.mkstemp(prefix="mlops-progress-")
-        os.close(handle)
-        self._progress = Path(path)
-        os.environ[progress.VARIABLE] = path
-        atexit.register(self._progress.unlink, missing_ok=True)
+        # Modules of this machine inherit the name of the file, which ends with this process, however that ends.
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as this process)
+        self._progress = Path(f"/proc/{os.getpid()}/fd/{self._file.fileno()}")
+        os.environ[progress.VARIABLE] = str(self._progress)
         threading.Thread(target=self._remind, daemon=True).start()
 
     def _remind(self) -> None:
