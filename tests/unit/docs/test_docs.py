@@ -20,9 +20,9 @@ PAGES = sorted(
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#([^)]+))?\)")
 PRODUCT = sorted(p.name for p in ROLES.iterdir() if not p.name.startswith("lab_"))
-# Databases, whose names look like variables. Roles without pods of their own, or whose playbook is their test.
+# Databases, whose names look like variables. The role that does nothing but name things.
 DATABASES = {"mlflow_auth"}
-WITHOUT_SCENARIO = {"defaults", "images"}
+WITHOUT_SCENARIO = {"defaults"}
 
 
 def anchor(heading: str) -> str:
