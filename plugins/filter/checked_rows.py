@@ -11,6 +11,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.mlops.platform.plugins.plugin_utils._kube_action import untagged
+
 MODULES = "ansible_collections.mlops.platform.plugins.modules"
 
 
@@ -22,7 +24,8 @@ def checked_rows(rows: t.Sequence[t.Mapping[str, t.Any]], module: str, variable:
     # Only now: some modules import libraries that other plays do without.
     found = importlib.import_module(f"{MODULES}.{module}")
     option, wanted, error = found.CHECKED
-    given = {option: list(rows), **more}
+    # The validator copies what it gets; a copy of templates would be one of all variables.
+    given = untagged({option: list(rows), **more})
     checked = ArgumentSpecValidator({name: found.SPEC[name] for name in given}).validate(given)
     if checked.error_messages:
         raise AnsibleFilterError(f"{variable}: {checked.error_messages[0]}")
