@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import subprocess
 import typing as t
 from pathlib import Path
@@ -60,6 +62,19 @@ class Cluster:
     def execute(self, namespace: str, pod: str, *command: str, check: bool = True, timeout: float = 180) -> str:
         """Run a command in a pod."""
         return self.kubectl("exec", f"--namespace={namespace}", pod, "--", *command, check=check, timeout=timeout)
+
+    @contextlib.contextmanager
+    def forwarded(self, namespace: str, target: str, port: int) -> t.Iterator[str]:
+        """Forward a port of a pod or Service to this machine; gives host:port."""
+        command = ("port-forward", f"--namespace={namespace}", target, f":{port}", "--address=127.0.0.1")
+        with self.popen(*command, stdout=subprocess.PIPE) as forward:
+            try:
+                assert forward.stdout is not None
+                match = re.search(r"127\.0\.0\.1:\d+", forward.stdout.readline())
+                assert match, f"{target} was not forwarded"
+                yield match[0]
+            finally:
+                forward.terminate()
 
 
 def pod(name: str, image: str, command: t.Sequence[str], **options: t.Any) -> Manifest:

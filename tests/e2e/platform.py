@@ -44,7 +44,7 @@ class Platform:
             "tests/e2e/roles.yml", check=check, roles_under_test=list(names or self.components), **variables
         )
 
-    def play(self, playbook: str, check: bool = True, **variables: t.Any) -> str:
+    def play(self, playbook: str, *options: str, check: bool = True, **variables: t.Any) -> str:
         """Run a playbook with the scenario's variables."""
         extra = {"scenario": self.scenario, "scenario_components": list(self.components), **self.variables, **variables}
         command = [
@@ -55,7 +55,7 @@ class Platform:
             f"{self.cluster.name},storage",
         ]
         command += [] if self.own_folders else ["--skip-tags", "exports"]
-        command += ["--extra-vars", "@molecule/shared.yml", "--extra-vars", json.dumps(extra), playbook]
+        command += ["--extra-vars", "@molecule/shared.yml", "--extra-vars", json.dumps(extra), *options, playbook]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert not check or result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
         return result.stdout + result.stderr

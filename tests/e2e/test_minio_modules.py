@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import secrets
 import subprocess
 import sys
@@ -86,13 +85,8 @@ def server(cluster: Cluster, image: t.Callable[[str], str], module_namespace: st
         "access_key": "root",
         "secret_key": ROOT_SECRET,
     }
-    command = ["port-forward", f"--namespace={module_namespace}", "pod/minio", ":9000", "--address=127.0.0.1"]
-    with cluster.popen(*command, stdout=subprocess.PIPE) as forward:
-        assert forward.stdout is not None
-        match = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
-        assert match
-        yield Server(connection, f"127.0.0.1:{match[1]}")
-        forward.terminate()
+    with cluster.forwarded(module_namespace, "pod/minio", 9000) as address:
+        yield Server(connection, address)
 
 
 def cycle(server: Server, plugin: t.Any, option: str, *states: dict[str, t.Any]) -> None:
