@@ -16,11 +16,15 @@ from ..module_utils._preflight.inventory import REQUIRED, Host, findings
 from ..module_utils._preflight.values import Variable, variables
 from ..plugin_utils._kube_action import Result, untagged
 from ..plugin_utils._roles import ROLES, defaults, specs
+from ..plugin_utils._warm import warm
 
 VALUES = (*REQUIRED, "mlops_nfs_root", "mlops_nfs_folder", "mlops_namespace")
 # Variables of the inventory that are no role's.
 OF_THE_INVENTORY = {"cluster_name", "cluster_node_networks", "cluster_kubelet_dir", "storage_host", "mlops_environment"}
 OF_THE_SERVER = "nfs_server"
+
+# Every playbook begins with this action.
+warm()
 
 
 class ActionModule(ActionBase):
