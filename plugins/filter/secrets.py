@@ -14,7 +14,6 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mlops.platform.plugins.module_utils import _digest as digest
 
-KEY_LENGTH = 32
 SHORTEST = 12
 LONGEST = 43
 REMEMBERED = 10
@@ -53,7 +52,7 @@ def previous_secrets(
         _check(previous_master_key, "platform_previous_master_key")
     current = derived_secret(master_key, cluster, component, purpose, generation, given, length)
     names = (cluster, component, purpose)
-    keys = [key for key in (master_key, previous_master_key) if key and len(key) >= KEY_LENGTH]
+    keys = [key for key in (master_key, previous_master_key) if key and len(key) >= digest.KEY_LENGTH]
     found = [previous_given] if previous_given else []
     found += [_derive(key, names, number, length) for number in _near(int(generation)) for key in keys]
     return [secret for secret in dict.fromkeys(found) if secret != current]
@@ -73,12 +72,12 @@ def _near(generation: int) -> list[int]:
 def _check(key: str | None, variable: str) -> None:
     if not isinstance(key, str) or not key:
         raise AnsibleFilterError(
-            f"{variable}: it is empty; give at least {KEY_LENGTH} random characters from a vault, a file or the"
+            f"{variable}: it is empty; give at least {digest.KEY_LENGTH} random characters from a vault, a file or the"
             " environment, for example the output of 'openssl rand -base64 48'"
         )
-    if len(key.strip()) < KEY_LENGTH:
+    if len(key.strip()) < digest.KEY_LENGTH:
         raise AnsibleFilterError(
-            f"{variable}: it has {len(key.strip())} characters; at least {KEY_LENGTH} random ones are needed"
+            f"{variable}: it has {len(key.strip())} characters; at least {digest.KEY_LENGTH} random ones are needed"
         )
 
 

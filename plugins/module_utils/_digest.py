@@ -12,6 +12,8 @@ import json
 import typing as t
 
 LENGTH = 16
+# Characters that a master key must have.
+KEY_LENGTH = 32
 
 
 def keyed_digest(key: str, values: t.Sequence[str | None]) -> str:

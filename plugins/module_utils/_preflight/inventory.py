@@ -12,6 +12,7 @@ import itertools
 import posixpath
 import typing as t
 
+from .._digest import KEY_LENGTH
 from .values import Variable, fault
 
 PLACEHOLDER = "CHANGE_ME"
@@ -22,7 +23,7 @@ REQUIRED = {
     "cluster_node_networks": "the networks of its nodes, such as [10.20.0.0/24]",
     "mlops_environment": "the environment, such as prod",
     "storage_host": "the storage server's name in this inventory",
-    "platform_master_key": "at least 32 random characters, from a vault or the environment's PLATFORM_MASTER_KEY",
+    "platform_master_key": f"at least {KEY_LENGTH} random characters, from a vault or PLATFORM_MASTER_KEY in the environment",
 }
 PREFIXES = ("mlops_", "cluster_", "platform_", "object_store_")
 FOREIGN = ("ansible_", "lab_", "vault_")
@@ -60,6 +61,7 @@ def findings(
         *placeholders(hosts),
         *misspelt(hosts, known, roles),
         *missing(clusters),
+        *short(clusters),
         *unmade(hosts),
         *wrong(hosts, table),
         *storage(clusters, {host.name for host in hosts if "storage" in host.groups}),
@@ -127,6 +129,16 @@ def missing(clusters: t.Iterable[Host]) -> list[str]:
             if name not in host.broken and not host.values.get(name):
                 found.append((host.name, f"{name}: it is missing; write {what}"))
     return by_message(found)
+
+
+def short(clusters: t.Iterable[Host]) -> list[str]:
+    """Master keys from which no password is derived."""
+    name = "platform_master_key"
+    return by_message(
+        (host.name, f"{name}: it has {length} characters; give {REQUIRED[name]}")
+        for host in clusters
+        if 0 < (length := len(str(host.values.get(name) or "").strip())) < KEY_LENGTH
+    )
 
 
 def unmade(hosts: t.Iterable[Host]) -> list[str]:

@@ -152,6 +152,10 @@ OTHER = "https://prod02.example.org:6443"
             lambda i: i["prod"]["vars"].update(platform_master_key="{{ vault_key }}"),
             "platform_master_key: its value cannot be made: ",
         ),
+        (
+            lambda i: i["prod"]["vars"].update(platform_master_key="short"),
+            "platform_master_key: it has 5 characters; give at least 32 random characters",
+        ),
         (lambda i: cluster(i).pop("cluster_server"), "cluster_server: it is missing"),
     ],
 )
