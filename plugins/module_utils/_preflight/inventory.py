@@ -23,7 +23,7 @@ REQUIRED = {
     "cluster_node_networks": "the networks of its nodes, such as [10.20.0.0/24]",
     "mlops_environment": "the environment, such as prod",
     "storage_host": "the storage server's name in this inventory",
-    "platform_master_key": f"at least {KEY_LENGTH} random characters, from a vault or PLATFORM_MASTER_KEY in the environment",
+    "platform_master_key": f"at least {KEY_LENGTH} random characters, from a vault or the variable PLATFORM_MASTER_KEY",
 }
 PREFIXES = ("mlops_", "cluster_", "platform_", "object_store_")
 FOREIGN = ("ansible_", "lab_", "vault_")
