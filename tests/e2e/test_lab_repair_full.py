@@ -19,6 +19,7 @@ from e2e.conftest import cluster_of, processes, read_lab
 from e2e.lab_runs import answers, kill_tree, make_lab, snapshot, start_lab, wait_until
 
 from ansible_collections.mlops.platform.plugins.module_utils._lab import node, procfs
+from ansible_collections.mlops.platform.plugins.module_utils._lab.process_records import Records
 from ansible_collections.mlops.platform.plugins.modules import lab_node
 
 if t.TYPE_CHECKING:
@@ -109,14 +110,19 @@ def lab_of(checkout: Path) -> Lab:
     return t.cast("Lab", json.loads((checkout / ".lab/lab.json").read_text(encoding="utf-8")))
 
 
+def kill(found: list[procfs.Identity]) -> None:
+    procfs.send(found, signal.SIGKILL)
+    assert procfs.wait_all(found, 30) == []
+
+
 def reboot(lab: Lab) -> None:
     """What a reboot does to an instance: processes, mounts, network and /run are gone."""
     folders = [lab["state_dir"], lab["run_dir"]]
     cgroups = [f"/{lab['storage']['netns']}", *(cluster["cgroup"] for cluster in lab["clusters"].values())]
+    for folder in Path(lab["state_dir"]).glob("*/processes"):
+        kill([record.identity for record in Records(folder).all()])
     for cgroup in cgroups:
-        found = lab_node.processes({"cgroup": cgroup, "folders": folders})
-        procfs.send(found, signal.SIGKILL)
-        assert procfs.wait_all(found, 30) == []
+        kill(lab_node.processes({"cgroup": cgroup, "folders": folders}))
     for target in node.below(node.parse_mounts(lab_node.mountinfo()), folders):
         subprocess.run(["umount", "--lazy", target], check=True)
     for machine in lab["machines"]:
