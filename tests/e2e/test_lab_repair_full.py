@@ -129,6 +129,11 @@ def reboot(lab: Lab) -> None:
         subprocess.run(["ip", "netns", "delete", machine["netns"]], check=True)
     subprocess.run(["ip", "link", "delete", lab["bridge"]], check=True)
     subprocess.run(["nft", "delete", "table", "ip", lab["nft_table"]], check=True)
+    for cluster in lab["clusters"].values():
+        traces = node.traces([cluster["state_dir"], cluster["run_dir"]], cluster["netns"], node.Places())
+        for path in traces:
+            if path.is_relative_to("/run"):
+                lab_node.remove_trace(path)
     shutil.rmtree(lab["run_dir"])
     for cgroup in cgroups:
         lab_node.remove_cgroup(cgroup)
