@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 PART_OF = "mlops-platform"
 USES = "mlops.platform/uses-"
 Object = dict[str, t.Any]
+AUTHORITIES = "/run/authorities"
 
 
 def component_labels(component: str) -> dict[str, str]:
@@ -85,6 +86,24 @@ def _text(value: t.Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def trusted_authorities(secrets: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """What lets a container trust the authorities whose ca.crt lies in Secrets; an empty name stands for none.
+
+    The input is the Secret's name by the environment variable that names the file. Gives ``environment`` (a mapping),
+    ``mounts`` and ``volumes``.
+    """
+    found = {variable: secret for variable, secret in secrets.items() if secret}
+    names = sorted(set(found.values()))
+    items = [{"key": "ca.crt", "path": "ca.crt"}]
+    return {
+        "environment": {variable: f"{AUTHORITIES}/{secret}/ca.crt" for variable, secret in found.items()},
+        "mounts": [
+            {"name": f"ca-{n}", "mountPath": f"{AUTHORITIES}/{one}", "readOnly": True} for n, one in enumerate(names)
+        ],
+        "volumes": [{"name": f"ca-{n}", "secret": {"secretName": one, "items": items}} for n, one in enumerate(names)],
+    }
+
+
 def named(names: t.Sequence[str]) -> list[dict[str, str]]:
     """A list of names as a list of references, such as imagePullSecrets takes it."""
     return [{"name": name} for name in names]
@@ -124,5 +143,6 @@ class FilterModule:
             "container_environment": container_environment,
             "named": named,
             "restricted_namespace": restricted_namespace,
+            "trusted_authorities": trusted_authorities,
             "disruption_budget": disruption_budget,
         }

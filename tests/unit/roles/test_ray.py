@@ -181,6 +181,18 @@ def test_a_redis_that_clusters_share_has_the_clusters_name_before_the_id() -> No
     assert prefix(spec()["headGroupSpec"]) == []
 
 
+def test_workers_trust_the_authority_of_mlflow_and_of_the_store() -> None:
+    pod = worker(mlflow_tls={"secret": "mlflow-tls"}, minio_tls={"secret": "minio-tls"})["template"]["spec"]
+    container = pod["containers"][0]
+    environment = {one["name"]: one.get("value") for one in container["env"]}
+    mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+    volumes = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}
+    for variable, secret in (("AWS_CA_BUNDLE", "minio-tls"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "mlflow-tls")):
+        folder, _, file = environment[variable].rpartition("/")
+        assert (volumes[mounts[folder]], file) == (secret, "ca.crt")
+    assert "AWS_CA_BUNDLE" not in {one["name"] for one in worker()["template"]["spec"]["containers"][0]["env"]}
+
+
 def test_what_lies_outside_the_cluster_is_reached() -> None:
     outside = Peer({}, address="203.0.113.9")
     labels = one(objects("ray_service", **RAY), "RayService")["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]
