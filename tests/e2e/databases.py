@@ -97,7 +97,7 @@ def assert_kept(platform: Platform) -> None:
         assert content(client, "answer") == b"42"
 
 
-def ready(platform: Platform, component: str, condition: str = "condition=Ready", timeout: int = 120) -> None:
+def ready(platform: Platform, component: str, condition: str = "condition=Ready", timeout: int = 240) -> None:
     """Wait for a component's pod."""
     platform.cluster.wait(condition, f"pod/{component}-0", platform.namespace, timeout)
 
