@@ -7,6 +7,8 @@ import contextlib
 import datetime
 import io
 import json
+import subprocess
+import threading
 import typing as t
 
 import urllib3
@@ -100,6 +102,19 @@ def assert_kept(platform: Platform) -> None:
 def ready(platform: Platform, component: str, condition: str = "condition=Ready", timeout: int = 240) -> None:
     """Wait for a component's pod."""
     platform.cluster.wait(condition, f"pod/{component}-0", platform.namespace, timeout)
+
+
+def await_words(platform: Platform, component: str, words: str, timeout: float = 240) -> None:
+    """Follow the log of a component's pod until it has these words."""
+    pod = (f"{component}-0", f"--namespace={platform.namespace}")
+    with platform.cluster.popen("logs", "--follow", *pod, stdout=subprocess.PIPE) as process:
+        timer = threading.Timer(timeout, process.kill)
+        timer.start()
+        try:
+            assert any(words in line for line in process.stdout or ()), f"{component} did not say: {words}"
+        finally:
+            timer.cancel()
+            process.kill()
 
 
 def next_restart(platform: Platform, component: str) -> str:

@@ -9,7 +9,7 @@ import signal
 import typing as t
 
 import pytest
-from e2e.databases import COMPONENTS, content, delete, leases, minio, next_restart, put, ready
+from e2e.databases import COMPONENTS, await_words, content, delete, leases, minio, next_restart, put, ready
 from e2e.platform import Platform, own_platform
 from e2e.tracking import tracking
 from e2e.writers import Load, load
@@ -134,6 +134,7 @@ def test_a_full_volume_is_named_and_harms_nothing(cluster: Cluster, nfs01: Host)
         execute(small, "postgresql-0", "psql -qXc 'INSERT INTO confirmed VALUES (43)'")
         execute(small, "postgresql-0", "pg_amcheck --install-missing --heapallindexed postgres")
         assert execute(small, "redis-0", f"{sign_in}; redis-cli get kept") == "42"
+        await_words(small, "redis", "the log was written anew and is whole")
         delete(small, "redis")
         assert execute(small, "redis-0", f"{sign_in}; redis-cli get kept") == "42"
 

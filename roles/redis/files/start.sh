@@ -2,7 +2,7 @@
 # Prepares the data folder and becomes the server. It runs under the lease, so nobody else uses the folder.
 set -eu
 
-: "${REDIS_DATA:?}" "${REDIS_CONFIG:?}" "${REDIS_PASSWORD_FILE:?}"
+: "${REDIS_DATA:?}" "${REDIS_CONFIG:?}" "${REDIS_PASSWORD_FILE:?}" "${REDIS_PORT:?}"
 acl=$REDIS_DATA/users.acl
 
 say() {
@@ -33,14 +33,59 @@ check_space() {
         "the server refuses writes when it cannot keep them"
 }
 
+cli() {
+    REDISCLI_AUTH=$(cat "$REDIS_PASSWORD_FILE") redis-cli -p "$REDIS_PORT" ${REDIS_TLS:+--tls --insecure} "$@"
+}
+
+# What the server has written may fail later on its way to the volume. That leaves a hole in the log, with which no server
+# would start. What is in memory is whole: as soon as the volume takes writes again, the log is written anew from it.
+watch_log() {
+    # The server will have the number of this process.
+    while kill -0 $$ 2>/dev/null; do
+        cli -r -1 -i 0.5 info persistence 2>/dev/null | mend_log
+        sleep 1
+    done
+}
+
+# Reads the server's statistics as they come; the state of the last write is the last of those that count.
+mend_log() {
+    end=$(printf '\r') log=whole rewriting=0 rewritten=ok rewrites=0 begun=0 rest=0
+    while IFS=: read -r name value; do
+        value=${value%"$end"}
+        case $name in
+        aof_rewrite_in_progress) rewriting=$value ;;
+        aof_last_bgrewrite_status) rewritten=$value ;;
+        aof_rewrites) rewrites=$value ;;
+        aof_last_write_status) judge_log "$value" ;;
+        esac
+    done
+}
+
+# The log is whole, broken, or being written anew since there were so many rewrites. After a failure it rests for 20 looks.
+judge_log() {
+    if [ "$1" != ok ]; then
+        [ $log = broken ] || say "the volume refused a part of the log, which is written anew as soon as there is space"
+        log=broken
+    elif [ $log = whole ] || [ "$rewriting" != 0 ]; then
+        :
+    elif [ $log = broken ]; then
+        rest=$((rest - 1))
+        [ $rest -ge 0 ] || { cli bgrewriteaof >/dev/null 2>&1 && log=anew begun=$rewrites; } || rest=20
+    elif [ "$rewrites" -gt "$begun" ] && [ "$rewritten" = ok ]; then
+        say "the log was written anew and is whole"
+        log=whole
+    elif [ "$rewrites" -gt "$begun" ]; then
+        log=broken rest=20
+    fi
+}
+
 # A renewed certificate is taken over without a restart. The file's change is not announced to a container.
 watch_certificate() {
     seen=$(sha256sum <"$REDIS_TLS/tls.crt")
     while sleep 60; do
         now=$(sha256sum <"$REDIS_TLS/tls.crt")
         [ "$now" != "$seen" ] || continue
-        REDISCLI_AUTH=$(cat "$REDIS_PASSWORD_FILE") redis-cli -p "$REDIS_PORT" --tls --insecure \
-            config set tls-cert-file "$REDIS_TLS/tls.crt" tls-key-file "$REDIS_TLS/tls.key" >/dev/null &&
+        cli config set tls-cert-file "$REDIS_TLS/tls.crt" tls-key-file "$REDIS_TLS/tls.key" >/dev/null &&
             seen=$now && say "took over a new certificate"
     done
 }
@@ -57,4 +102,5 @@ write_users
 if [ -n "${REDIS_TLS:-}" ]; then
     (watch_certificate &)
 fi
+(watch_log &)
 exec redis-server "$REDIS_CONFIG"
