@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import typing as t
 from pathlib import Path
 
 import pytest
-from e2e.cluster import ROOT, Cluster
+from e2e.cluster import Cluster
+from e2e.fleet import member
+from e2e.runs import failures, play, recap
 
 AWAY = "https://127.0.0.1:9"
-
-
-def play(inventories: t.Sequence[str], playbook: str, *options: str) -> str:
-    """What a playbook says; it may fail."""
-    sources = [part for inventory in inventories for part in ("-i", inventory)]
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), *sources, playbook, *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-
-
-def recap(said: str, host: str) -> dict[str, int]:
-    """The numbers of a host at the end of a run."""
-    (line,) = re.findall(rf"^{host} +: (.*)$", said, flags=re.MULTILINE)
-    return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
+OTHER = "https://other.example.org:6443"
 
 
 @pytest.fixture
@@ -50,6 +38,12 @@ def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
     assert recap(said, cluster.name)["failed"] == 0
 
 
+def test_the_limit_may_leave_the_storage_server_out(cluster: Cluster) -> None:
+    said = play(["inventories/lab"], "site.yml", "--limit", cluster.name, check=True)
+    assert recap(said, cluster.name)["changed"] == 0
+    assert re.search("^nfs01 +:", said, flags=re.MULTILINE) is None
+
+
 def test_check_mode_with_diff_says_that_nothing_would_change(cluster: Cluster) -> None:
     said = play(["inventories/lab"], "site.yml", "--check", "--diff", "--limit", f"{cluster.name},storage")
     assert recap(said, cluster.name)["changed"] == recap(said, "nfs01")["changed"] == 0
@@ -63,7 +57,7 @@ def test_a_cluster_that_fails_stops_alone(cluster: Cluster, two: list[str]) -> N
     assert (
         f"ok: [{cluster.name}]" in said.partition("TASK [mlops.platform.redis : Make the cluster equal to the set]")[2]
     )
-    report = said.partition("FAILURES ")[2]
+    report = failures(said)
     assert f"done: {cluster.name}, nfs01" in report
     assert "failed: desa99 in preflight: " in report
     assert f"{AWAY} cannot be reached" in report
@@ -79,7 +73,10 @@ def test_tags_are_role_names(cluster: Cluster) -> None:
 def test_the_report_shows_clusters_that_are_well_and_those_that_are_away(
     cluster: Cluster, two: list[str], tmp_path: Path
 ) -> None:
-    play(two, "playbooks/report.yml", "-e", f"report_folder={tmp_path}")
+    other = {**member(cluster, "desa98"), "cluster_server": OTHER}
+    (tmp_path / "other.json").write_text(json.dumps({"desa": {"hosts": {"desa98": other}}}))
+    sources = [*two, str(tmp_path / "other.json")]
+    play(sources, "playbooks/report.yml", "-e", f"report_folder={tmp_path}", check=True)
     found = {one["cluster"]: one for one in json.loads((tmp_path / "report.json").read_text())}
     assert found[cluster.name]["ready"]
     assert not found["desa99"]["ready"]
@@ -89,4 +86,6 @@ def test_the_report_shows_clusters_that_are_well_and_those_that_are_away(
     assert minio["addresses"] == ["minio.mlops:9000"]
     page = (tmp_path / "report.txt").read_text()
     assert f"{cluster.name} (desa), Kubernetes v" in page
-    assert "desa99 (desa), Kubernetes unknown: cannot be read" in page
+    assert f"desa99 (desa), Kubernetes unknown: cannot be read\n  {AWAY} cannot be reached" in page
+    assert "desa98 (desa), Kubernetes unknown: cannot be read\n" in page
+    assert f"says {OTHER}: nothing was sent" in found["desa98"]["error"]
