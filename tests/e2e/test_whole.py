@@ -126,9 +126,7 @@ def uninstalled(cluster: Cluster) -> None:
     confirm = ("-e", f"confirm={cluster.name}")
     with ray_cluster_of_another(cluster):
         play(cluster, "playbooks/uninstall.yml", *confirm)
-        assert "customresourcedefinition.apiextensions.k8s.io/rayclusters.ray.io" in cluster.kubectl(
-            "get", "crd", "-o", "name"
-        )
+        assert "rayclusters.ray.io" in " ".join(left_on(cluster)["customresourcedefinitions"])
         assert cluster.get("rayclusters", "--all-namespaces")["items"], "the RayCluster of somebody else went"
     play(cluster, "playbooks/uninstall.yml", *confirm)
     assert not any(left_on(cluster).values()), left_on(cluster)
