@@ -22,7 +22,7 @@ def objects(cluster: Cluster, name: str) -> list[str]:
     kinds = "namespaces,persistentvolumes,storageclasses"
     wide = cluster.get(kinds)["items"]
     own = cluster.get("statefulsets,services,configmaps,secrets,persistentvolumeclaims", f"--namespace={name}")["items"]
-    mine = [one for one in wide if name in one["metadata"]["name"] or name in one["spec"].get("storageClassName", "")]
+    mine = [one for one in wide if name in one["metadata"]["name"] + one.get("spec", {}).get("storageClassName", "")]
     return sorted(f"{one['kind']} {one['metadata']['name']}" for one in [*mine, *own])
 
 
