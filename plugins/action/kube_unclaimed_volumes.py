@@ -17,6 +17,7 @@ class ActionModule(KubeAction):
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "storage_classes": {"type": "list", "elements": "str", "required": True},
+        "assume_claims_removed": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 120},
     }
 
@@ -25,7 +26,9 @@ class ActionModule(KubeAction):
         del mask
         classes, timeout = args["storage_classes"], args["wait_timeout"]
         with self.connect(args, task_vars) as client:
-            found = remove_unclaimed(client, classes, self._task.check_mode, timeout)
+            found = remove_unclaimed(
+                client, classes, self._task.check_mode, timeout, claims_go=args["assume_claims_removed"]
+            )
         names = [item["metadata"]["name"] for item in found]
         lines = "".join(f"PersistentVolume {name}\n" for name in names)
         return {"changed": bool(names), "removed": names, "diff": {"before": lines, "after": ""}}

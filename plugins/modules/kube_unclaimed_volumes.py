@@ -22,6 +22,12 @@ options:
     type: list
     elements: str
     required: true
+  assume_claims_removed:
+    description:
+      - In check mode, take the claims of these volumes for gone, because an earlier task of the run removes them.
+      - Without check mode it means nothing; a volume whose claim is there is left alone.
+    type: bool
+    default: false
   wait_timeout:
     description: Longest wait until the volumes are gone, in seconds. The CSI driver must run while they go.
     type: int

@@ -65,6 +65,11 @@ def names(volumes: t.Iterable[Object]) -> list[str]:
 def test_a_volume_whose_claim_went_a_moment_ago_goes_and_one_in_use_stays(space: Space, storage_class: str) -> None:
     claimed(space, storage_class, "kept")
     claimed(space, storage_class, "gone")
+    both = [f"{storage_class}-gone", f"{storage_class}-kept"]
+    assert remove_unclaimed(space.client, [storage_class], check_mode=True, timeout=60) == []
+    foretold = remove_unclaimed(space.client, [storage_class], check_mode=True, timeout=60, claims_go=True)
+    assert names(foretold) == both
+    assert remove_unclaimed(space.client, [storage_class], check_mode=False, timeout=60, claims_go=True) == []
     space.absent(name="gone", remove_claims=True)
     found = remove_unclaimed(space.client, [storage_class], check_mode=False, timeout=60)
     assert names(found) == [f"{storage_class}-gone"]
