@@ -87,12 +87,11 @@ def find(module: AnsibleModule) -> list[nfs_pods.Name]:
 
 
 def delete(module: AnsibleModule, pods: t.Sequence[nfs_pods.Name]) -> None:
-    options = ["--ignore-not-found", f"--grace-period={GRACE_SECONDS}"]
-    for namespace, name in pods:
-        kubectl(module, "delete", "pod", name, f"--namespace={namespace}", "--wait=false", *options)
-    for namespace, name in pods:
-        waiting = f"--timeout={module.params['timeout']}s"
-        kubectl(module, "wait", "--for=delete", f"pod/{name}", f"--namespace={namespace}", waiting)
+    # It knows the pods by their uids: one of the same name that took a place already is not waited for.
+    options = ["--ignore-not-found", f"--grace-period={GRACE_SECONDS}", f"--timeout={module.params['timeout']}s"]
+    for namespace in sorted({namespace for namespace, _ in pods}):
+        names = [name for where, name in pods if where == namespace]
+        kubectl(module, "delete", "pod", *names, f"--namespace={namespace}", *options)
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
