@@ -43,7 +43,8 @@ BY_HAND = """
 import mlflow
 client = mlflow.MlflowClient()
 client.create_registered_model("iris-by-hand")
-client.create_model_version("iris-by-hand", client.get_model_version_by_alias("iris", "champion").source)
+source = client.get_model_version_by_alias("iris", "champion").source
+client.create_model_version("iris-by-hand", source, model_id=source.removeprefix("models:/"))
 """
 PUT = f"""
 import boto3, botocore.exceptions
