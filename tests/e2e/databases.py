@@ -148,7 +148,9 @@ def hidden(platform: Platform) -> set[str]:
         for key, value in (item.get("data") or {}).items()
         if value and key not in PUBLIC | CERTIFICATES
     }
-    return encoded | {base64.b64decode(value).decode() for value in encoded}
+    plain = {value: base64.b64decode(value).decode() for value in encoded}
+    # Where objects lie is no secret; the address of a database has its password in it.
+    return {form for value, text in plain.items() if not text.startswith("s3://") for form in (value, text)}
 
 
 def assert_hidden(platform: Platform, values: set[str], shown: str) -> None:
