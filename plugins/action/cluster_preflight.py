@@ -61,7 +61,7 @@ class ActionModule(KubeAction):
     def cluster(self, client: Client, args: dict[str, t.Any], settings: dict[str, Object]) -> list[Verdict]:
         """Nodes, capacity and images."""
         try:
-            nodes, pods = (client.get(f"/api/v1/{kind}")["items"] for kind in ("nodes", "pods"))
+            nodes, pods = (found["items"] for found in client.each(client.get, ("/api/v1/nodes", "/api/v1/pods")))
         except KubeError as error:
             return [Verdict("node addresses", "failed", str(error))]
         wanted = {image for role, values in settings.items() for image in components.images(role, values)}

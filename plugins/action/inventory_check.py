@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         server = "storage" in groups
         used = [key for key in raw if key in table and (table[key].role == OF_THE_SERVER) == server]
         available = {**shared, **raw, "hostvars": hostvars, "groups": task_vars["groups"]}
-        values, broken = self.values(used if server else [*VALUES, *used], available)
+        values, broken = self.values(used if server else dict.fromkeys([*VALUES, *used]), available)
         return Host(name, groups, raw, values, broken)
 
     def values(self, names: t.Iterable[str], available: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, str]]:
