@@ -43,7 +43,7 @@ def nothing_left(cluster: Cluster) -> Iterator[None]:
 def test_the_lab_is_what_the_platform_needs(cluster: Cluster, tmp_path: Path) -> None:
     said, found = preflight(cluster, tmp_path)
     assert list(found) == NAMES
-    assert {check["status"] for check in found.values()} == {"ok"}
+    assert {check["status"] for check in found.values()} == {"ok"}, said
     assert "failed=0" in said
 
 
@@ -57,8 +57,9 @@ def test_an_image_that_cannot_be_pulled_is_named(cluster: Cluster, lab: dict[str
 
 
 def test_an_image_that_nobody_runs_is_pulled(cluster: Cluster, image: t.Callable[[str], str], tmp_path: Path) -> None:
-    found = preflight(cluster, tmp_path, redis_image=image("notebook"))[1]["images"]
-    assert found["status"] == "ok"
+    said, checks = preflight(cluster, tmp_path, redis_image=image("notebook"))
+    found = checks["images"]
+    assert found["status"] == "ok", said
     assert found["message"].startswith("1 pulled by a pod") or found["message"].startswith("2 pulled by a pod")
 
 
@@ -163,7 +164,8 @@ def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster, namespace: str) 
 def test_a_namespace_of_a_parallel_run_stays(
     cluster: Cluster, image: t.Callable[[str], str], parallel: str, tmp_path: Path
 ) -> None:
-    assert preflight(cluster, tmp_path, redis_image=image("notebook"))[1]["images"]["status"] == "ok"
+    said, found = preflight(cluster, tmp_path, redis_image=image("notebook"))
+    assert found["images"]["status"] == "ok", said
     assert cluster.get("namespace", parallel)["status"]["phase"] == "Active"
 
 

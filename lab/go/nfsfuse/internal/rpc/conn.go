@@ -67,6 +67,10 @@ func Dial(ctx context.Context, addr string, silent time.Duration) (*Conn, error)
 		Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
 	nc, err := d.DialContext(ctx, "tcp", addr)
+	// Another connection to this server has, or had until a moment ago, the same port.
+	for tries := 1; tries < maxPorts && errors.Is(err, unix.EADDRNOTAVAIL); tries++ {
+		nc, err = d.DialContext(ctx, "tcp", addr)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +88,8 @@ func socketOptions(network, _ string, raw syscall.RawConn) error {
 	ctlErr := raw.Control(func(fd uintptr) {
 		err = errors.Join(
 			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 20_000),
+			// A port that ended connections to other servers is free for this one.
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
 			bindReserved(int(fd), network == "tcp6"),
 		)
 	})
@@ -91,6 +97,9 @@ func socketOptions(network, _ string, raw syscall.RawConn) error {
 }
 
 const firstReserved, lastReserved = 665, 1023
+
+// maxPorts is how many random ports are tried to one server.
+const maxPorts = 50
 
 // bindReserved binds to a free reserved port, from a random one on: the last one used may still be in TIME_WAIT.
 // Without the right to reserved ports the kernel chooses one.
