@@ -65,17 +65,17 @@ class ActionModule(KubeAction):
         except KubeError as error:
             return [Verdict("node addresses", "failed", str(error))]
         wanted = {image for role, values in settings.items() for image in components.images(role, values)}
-        running = images.in_use(pods, args["namespaces"])
+        here = images.in_use(pods, args["namespaces"]) | images.on_nodes(nodes)
         return made(
             [
                 ("node addresses", lambda: verdict.addresses(nodes, args["node_networks"])),
                 ("capacity", lambda: fits(nodes, pods, args["namespaces"], settings)),
-                ("images", lambda: self.pulled(client, args, sorted(wanted - running), len(wanted & running))),
+                ("images", lambda: self.pulled(client, args, sorted(wanted - here), len(wanted & here))),
             ]
         )
 
     def pulled(self, client: Client, args: dict[str, t.Any], wanted: list[str], known: int) -> Verdict:
-        """Pull what no pod of the platform runs yet."""
+        """Pull what is not on the nodes yet."""
         if wanted and self._task.check_mode:
             return Verdict("images", "skipped", f"check mode makes no pods; {len(wanted)} images were not pulled")
         broken = images.pulled(client, wanted, self.pull_secrets(client, args), args["timeout"])

@@ -23,6 +23,12 @@ options:
     description:
       - Look only at the sets whose inventory lies in this namespace. Without it, at the sets of the whole cluster.
     type: str
+  objects:
+    description:
+      - Look at the objects too. V(false) reads the inventories alone and returns O(name), O(namespace) and the state of
+        the sets, in one request.
+    type: bool
+    default: true
   require_healthy:
     description:
       - Fail, with the reason, when a set is missing, not ready or drifted. This makes the task a health check.
@@ -62,7 +68,7 @@ EXAMPLES = r"""
 RETURN = r"""
 healthy:
   description: Whether all sets that were looked at are ready and have no drift.
-  returned: always
+  returned: with O(objects)
   type: bool
 sets:
   description: The sets.

@@ -82,7 +82,6 @@ size:
   returned: success
 """
 
-import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -123,10 +122,10 @@ def main() -> None:
     given = module.params
     target = probe.Target(given["host"], given["port"], given["path"], given["file"], given["timeout"])
     made = given["make"] and make(module)
-    mount = given["mount"] == "always" or (given["mount"] == "auto" and probe.can_mount(os.uname().release))
+    mount = probe.will_mount(given["mount"])
     where = f"{target.host}:{target.path}/{target.file}"
     try:
-        found = probe.by_mount(target, server.runner(module)) if mount else probe.by_protocol(target)
+        found = probe.read(target, server.runner(module), mount)
     except probe.UnreachableError as error:
         module.fail_json(msg=f"path: {where} could not be read {'by a mount' if mount else 'over NFSv4.1'}: {error}")
     if given["content"] and found != given["content"].encode():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -81,6 +82,17 @@ def pull_secret_arguments() -> list[str]:
 def image(lab: dict[str, t.Any]) -> t.Callable[[str], str]:
     """Reference of one of the platform's images in the lab's registry."""
     return lambda name: table.reference(name, lab["registry"])
+
+
+@pytest.fixture
+def fresh_image(lab: dict[str, t.Any], image: t.Callable[[str], str]) -> str:
+    """The notebooks' image under a tag that no node has seen."""
+    state = Path(lab["state_dir"])
+    source = image("notebook")
+    target = f"{source}-{secrets.token_hex(4)}"
+    options = [f"--authfile={state}/registry/auth.json", f"--src-cert-dir={state}/pki", f"--dest-cert-dir={state}/pki"]
+    subprocess.run(["skopeo", "copy", "--quiet", *options, f"docker://{source}", f"docker://{target}"], check=True)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -56,11 +56,11 @@ def test_an_image_that_cannot_be_pulled_is_named(cluster: Cluster, lab: dict[str
     assert "push them with playbooks/images.yml" in said
 
 
-def test_an_image_that_nobody_runs_is_pulled(cluster: Cluster, image: t.Callable[[str], str], tmp_path: Path) -> None:
-    said, checks = preflight(cluster, tmp_path, redis_image=image("notebook"))
+def test_an_image_that_no_node_has_is_pulled(cluster: Cluster, fresh_image: str, tmp_path: Path) -> None:
+    said, checks = preflight(cluster, tmp_path, redis_image=fresh_image)
     found = checks["images"]
     assert found["status"] == "ok", said
-    assert found["message"].startswith("1 pulled by a pod") or found["message"].startswith("2 pulled by a pod")
+    assert int(found["message"].split()[0]) >= 1, said
 
 
 def test_check_mode_makes_no_pods(cluster: Cluster, lab: dict[str, t.Any], tmp_path: Path) -> None:
@@ -161,10 +161,8 @@ def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster, namespace: str) 
     assert found["nowhere/at-all:1"].startswith("its pod cannot be placed: 0/1 nodes are available")
 
 
-def test_a_namespace_of_a_parallel_run_stays(
-    cluster: Cluster, image: t.Callable[[str], str], parallel: str, tmp_path: Path
-) -> None:
-    said, found = preflight(cluster, tmp_path, redis_image=image("notebook"))
+def test_a_namespace_of_a_parallel_run_stays(cluster: Cluster, fresh_image: str, parallel: str, tmp_path: Path) -> None:
+    said, found = preflight(cluster, tmp_path, redis_image=fresh_image)
     assert found["images"]["status"] == "ok", said
     assert cluster.get("namespace", parallel)["status"]["phase"] == "Active"
 

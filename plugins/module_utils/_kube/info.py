@@ -31,6 +31,11 @@ def inventories(client: Client, namespace: str | None, name: str | None) -> list
     ]
 
 
+def outline(stored: Inventory) -> dict[str, t.Any]:
+    """One set without its objects."""
+    return {"name": stored.set_id.name, "namespace": stored.set_id.namespace, "state": stored.state}
+
+
 def describe(client: Client, resources: Resources, stored: Inventory) -> dict[str, t.Any]:
     """One set: its objects, whether they are ready, and what drifted."""
     live = observe(client, listings({}, stored, resources), stored.set_id)
@@ -40,9 +45,7 @@ def describe(client: Client, resources: Resources, stored: Inventory) -> dict[st
     objects = [row(key, stored, live.get(key)) for key in sorted(stored.items)]
     present = stored.state == "present"
     return {
-        "name": stored.set_id.name,
-        "namespace": stored.set_id.namespace,
-        "state": stored.state,
+        **outline(stored),
         "ready": not present or all(item["ready"] for item in objects),
         "drift": present and any(item["drift"] for item in objects),
         "objects": objects,

@@ -42,6 +42,16 @@ def can_mount(release: str) -> bool:
     return "/nfsv4.ko" in (read_text(f"/lib/modules/{release}/modules.dep") or "")
 
 
+def will_mount(mount: str) -> bool:
+    """Whether to mount: always, never, or as this machine can (auto)."""
+    return mount == "always" or (mount == "auto" and can_mount(os.uname().release))
+
+
+def read(target: Target, run: Run, mount: bool) -> bytes:
+    """The file's content, by a mount or by the protocol."""
+    return by_mount(target, run) if mount else by_protocol(target)
+
+
 def by_mount(target: Target, run: Run) -> bytes:
     """Mount the export in a mount namespace of its own, read the file; the mount ends with the namespace."""
     # mount itself tries again while a server starts; it counts in minutes.

@@ -50,6 +50,15 @@ def in_use(pods: t.Iterable[Object], own: t.Collection[str]) -> set[str]:
     }
 
 
+def on_nodes(nodes: t.Sequence[Object]) -> set[str]:
+    """Images that every node holds, as far as nodes tell: a pod with one of them would not pull it."""
+    held = [
+        {name for image in (node.get("status") or {}).get("images") or [] for name in image.get("names") or []}
+        for node in nodes
+    ]
+    return set.intersection(*held) if held else set()
+
+
 def name_of(image: str) -> str:
     """The name of the pod that pulls an image."""
     return f"image-{hashlib.sha256(image.encode()).hexdigest()[:16]}"

@@ -111,4 +111,4 @@ def images(broken: t.Mapping[str, str], known: int, pulled: int) -> Verdict:
             "push them with playbooks/images.yml, or correct images_registry, the <role>_image or the registry's login"
         )
         return Verdict("images", "failed", f"{text}: {hint}")
-    return Verdict("images", "ok", f"{pulled} pulled by a pod, {known} run here already")
+    return Verdict("images", "ok", f"{pulled} pulled by a pod, {known} are here already")

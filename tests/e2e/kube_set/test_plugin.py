@@ -353,6 +353,9 @@ def test_health_as_a_task(space: Space, project: Project) -> None:
     assert "the set demo does not exist" in run["task 0"]["msg"]
     assert run["task 2"]["healthy"], run.output
     assert run["task 3"]["sets"][0]["objects"][0]["name"] == "conf"
+    run = project.run({**look, "objects": False}, {**check, "objects": False})
+    assert run["task 0"]["sets"] == [{"name": "demo", "namespace": space.name, "state": "present"}]
+    assert "objects: without them nothing can be healthy" in run["task 1"]["msg"]
     space.patch("v1", "ConfigMap", "conf", {"data": {"a": "drifted"}}, "kubectl-edit")
     run = project.run(check, look, arguments=["--check"])
     assert "kubectl-edit changed it at" in run["task 0"]["msg"]

@@ -21,12 +21,13 @@ def old_python() -> str:
 
 
 OLD = old_python()
+MODULES = ("nfs_exports", "nfs_exports_info", "nfs_probe", "nfs_server_info")
 IMPORTS = """
 import importlib, pathlib, sys
 here = "ansible_collections.mlops.platform.plugins"
 sys.path[:0] = [{collections!r}]
 names = [f"{{here}}.module_utils._nfs.{{path.stem}}" for path in pathlib.Path({utils!r}).glob("*.py")]
-for name in [*names, *(f"{{here}}.modules.{{name}}" for name in ("nfs_exports", "nfs_exports_info", "nfs_probe"))]:
+for name in [*names, *(f"{{here}}.modules.{{name}}" for name in {modules!r})]:
     importlib.import_module(name)
 print(sys.version_info[:2], len(names))
 """
@@ -37,7 +38,7 @@ def test_they_can_be_imported_by_python_39_without_other_packages(tmp_path: Path
     # What Ansible sends along is there, and nothing else of this environment.
     (tmp_path / "ansible").symlink_to(ansible.__path__[0])
     text = IMPORTS.format(
-        collections=str(ROOT / "collections"), utils=str(ROOT / "plugins" / "module_utils" / "_nfs")
+        collections=str(ROOT / "collections"), modules=MODULES, utils=str(ROOT / "plugins" / "module_utils" / "_nfs")
     )  # fmt: skip
     command = [OLD, "-s", "-c", text]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)})

@@ -313,6 +313,13 @@ def test_a_pod_that_was_not_placed_says_nothing_yet() -> None:
     assert images.outcome({"status": {}}) is None
 
 
+def test_an_image_is_here_when_every_node_has_it() -> None:
+    names = [["r/a:1", "r/a@sha256:1"], ["r/b:1"]]
+    both, one = ({"status": {"images": [{"names": some} for some in held]}} for held in (names, names[:1]))
+    assert images.on_nodes([both, one]) == {"r/a:1", "r/a@sha256:1"}
+    assert images.on_nodes([both, {"status": {}}]) == images.on_nodes([]) == set()
+
+
 def test_only_namespaces_that_nobody_waits_for_any_more_are_removed() -> None:
     def namespace(name: str, made: str, **meta: str) -> dict[str, t.Any]:
         return {"metadata": {"name": name, "creationTimestamp": made, **meta}}
