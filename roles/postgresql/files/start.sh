@@ -54,6 +54,11 @@ check_space() {
         "the server stops when it cannot write, confirmed rows stay"
 }
 
+# Under the lease nobody else runs here. The number in a killed server's file may by now be that of any process of this pod.
+forget_killed_server() {
+    [ "${POSTGRESQL_LEASE_SECONDS:-0}" -eq 0 ] || rm -f "$PGDATA/postmaster.pid"
+}
+
 copy_certificate() {
     umask 077
     for name in tls.crt tls.key; do
@@ -103,6 +108,7 @@ check_owner
 if [ -s "$PGDATA/PG_VERSION" ]; then
     check_version
     check_space
+    forget_killed_server
 elif [ -d "$PGDATA" ] && [ -n "$(ls -A "$PGDATA")" ]; then
     fail "the folder $PGDATA holds files but no PostgreSQL data; move them away"
 else

@@ -57,6 +57,18 @@ def test_a_password_that_cannot_be_set_is_tried_again_until_the_server_is_ready(
     assert done.stderr.count("the superuser's password could not be set, so the server is not ready yet") == 2
 
 
+@pytest.mark.parametrize(("seconds", "stays"), [("45", False), ("0", True)])
+def test_the_number_of_a_killed_server_is_forgotten_under_the_lease(
+    environment: dict[str, str], tmp_path: Path, seconds: str, stays: bool
+) -> None:
+    program(tmp_path, "psql", "cat >/dev/null")
+    program(tmp_path, "postgres", 'case "$1" in --version) echo "postgres (PostgreSQL) 17.6";; esac')
+    number = Path(environment["PGDATA"], "postmaster.pid")
+    number.write_text("13\n")
+    assert start({**environment, "POSTGRESQL_LEASE_SECONDS": seconds}).returncode == 0
+    assert number.exists() is stays
+
+
 def test_the_exporters_role_is_made_with_the_password(environment: dict[str, str], tmp_path: Path) -> None:
     program(tmp_path, "psql", f"cat >{tmp_path}/sql")
     run = f"until test -e {tmp_path}/run/ready; do sleep 0.01; done"
