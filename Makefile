@@ -5,7 +5,8 @@ export LAB_NAME ?= mlops
 export LAB_CLUSTERS ?=
 export LAB_SUBNET ?=
 export LAB_CACHE ?= /var/cache/mlops-lab
-PYTHON ?= python3
+# The interpreter of the environment; by default the distribution's, where it is new enough.
+PYTHON ?=
 BIN := .venv/bin
 LAB_PLAY := $(BIN)/ansible-playbook -i localhost,
 INVENTORY ?= inventories/lab

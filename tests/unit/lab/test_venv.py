@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def test_run_by_its_own_python_the_environment_is_not_made_again(tmp_path: Path)
     for name in ("python", "python3"):
         assert make_venv(tmp_path, str(tmp_path / ".venv/bin" / name)) == made
     assert [path for path in made.parent.iterdir() if path.is_dir()] == [made]
+
+
+def test_without_a_choice_the_distributions_python_is_taken(tmp_path: Path) -> None:
+    found = "/usr/bin/python3"
+    new = subprocess.run([found, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False).returncode == 0
+    (tmp_path / "requirements-dev.txt").touch()
+    made = make_venv(tmp_path, "")
+    expected = Path(found if new else shutil.which("python3") or "")
+    assert (made / "bin/python3").resolve() == expected.resolve()
 
 
 def test_what_pip_could_not_have_is_told_with_its_index(tmp_path: Path) -> None:
