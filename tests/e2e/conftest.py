@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 import typing as t
 from pathlib import Path
@@ -85,12 +86,18 @@ def image(lab: dict[str, t.Any]) -> t.Callable[[str], str]:
 
 
 @pytest.fixture
-def fresh_image(lab: dict[str, t.Any], image: t.Callable[[str], str]) -> str:
+def fresh_image(lab: dict[str, t.Any], image: t.Callable[[str], str], tmp_path: Path) -> str:
     """The notebooks' image under a tag that no node has seen."""
     state = Path(lab["state_dir"])
+    certificates = tmp_path / "certificates"
+    certificates.mkdir()
+    shutil.copy(state / "pki" / "ca.crt", certificates)
     source = image("notebook")
     target = f"{source}-{secrets.token_hex(4)}"
-    options = [f"--authfile={state}/registry/auth.json", f"--src-cert-dir={state}/pki", f"--dest-cert-dir={state}/pki"]
+    options = [
+        f"--authfile={state}/registry/auth.json",
+        *(f"--{end}-cert-dir={certificates}" for end in ("src", "dest")),
+    ]
     subprocess.run(["skopeo", "copy", "--quiet", *options, f"docker://{source}", f"docker://{target}"], check=True)
     return target
 
