@@ -36,6 +36,8 @@ USED: Uses = (
     ("", "configmaps", ("update",)),
     ("", "pods/log", ("get",)),
     ("", "events", ("list", "watch")),
+    ("apps", "replicasets", ("list",)),
+    ("apps", "controllerrevisions", ("list",)),
     ("autoscaling", "horizontalpodautoscalers", ("list",)),
 )
 # In the whole cluster: nodes and what runs on them, the sets that use a namespace, the pods of preflight.
