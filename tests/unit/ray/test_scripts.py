@@ -136,8 +136,12 @@ def test_a_worker_ends_when_its_replicas_are_handed_over(
 
 def test_the_replicas_of_this_pod_are_counted() -> None:
     before = drain.replicas()
-    replica = subprocess.Popen(["ray::ServeReplica:iris", "-c", "read _"], executable="/bin/sh", stdin=subprocess.PIPE)
+    command = ["ray::ServeReplica:iris", "-c", "echo runs; read _"]
+    replica = subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        # Before, the kernel may not have its name yet.
+        assert replica.stdout is not None
+        assert replica.stdout.readline() == b"runs\n"
         assert drain.replicas() == before + 1
     finally:
         replica.communicate()
