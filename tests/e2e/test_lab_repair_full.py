@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from e2e.cluster import ROOT
 from e2e.conftest import cluster_of, processes, read_lab
-from e2e.lab_runs import answers, kill_tree, make_lab, snapshot, start_lab, wait_until
+from e2e.lab_runs import answers, kill_tree, lines, make_lab, snapshot, start_lab, wait_until
 
 from ansible_collections.mlops.platform.plugins.module_utils._lab import node, procfs
 from ansible_collections.mlops.platform.plugins.module_utils._lab.process_records import Records
@@ -154,6 +154,11 @@ def test_an_instance_of_two_clusters_survives_a_reboot_and_leaves_nothing(checko
     lab = lab_of(checkout)
     assert list(lab["clusters"]) == ["prod01", "test01"]
     check_nodes(lab)
+    # To install what serves NFS is the work of the role nfs_server.
+    (packages,) = Path(lab["state_dir"], "storage").glob("*/var/lib/dpkg")
+    names = lines("dpkg-query", f"--admindir={packages}", "--show", "--showformat=${Package}\n")
+    assert "openssh-server" in names
+    assert not [name for name in names if "nfs" in name or name == "rpcbind"]
     reboot(lab)
     # No connection is tried: without the bridge it would leave the machine, and a proxy may answer.
     records = [record for facts in lab["clusters"].values() for record in processes(facts).all()]
