@@ -153,6 +153,7 @@ def test_a_root_that_is_not_there_yet_is_no_failure(cluster: Cluster, tmp_path: 
 
 def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster, namespace: str) -> None:
     wanted = images.pod("nowhere/at-all:1", [])
+    wanted["spec"]["serviceAccountName"] = "default"
     wanted["spec"]["nodeSelector"] = {"mlops.platform/preflight": "nowhere"}
     cluster.apply(*in_namespace(namespace, wanted))
     options = {"kubeconfig": cluster.facts["kubeconfig"], "allow_any_server": True}

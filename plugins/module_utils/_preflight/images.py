@@ -19,6 +19,8 @@ from .verdict import Object
 
 LABEL = "mlops.platform/preflight"
 NAMESPACES = "/api/v1/namespaces"
+# A busy cluster makes the account `default` of a new namespace late, and refuses pods until then.
+ACCOUNT = "image"
 # A parallel run may have begun with this much more time, and its clock may be another one.
 MARGIN = timedelta(minutes=15)
 REFUSED = frozenset(
@@ -68,6 +70,7 @@ def pod(image: str, pull_secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """A pod that ends as soon as the image is there."""
     spec = {
         "restartPolicy": "Never",
+        "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 0,
         "imagePullSecrets": [{"name": name} for name in pull_secrets],
@@ -106,6 +109,7 @@ def pulled(client: Client, images: t.Sequence[str], secrets_: t.Sequence[Object]
     labels = {LABEL: "true", "pod-security.kubernetes.io/enforce": "restricted"}
     client.request("POST", NAMESPACES, body={"metadata": {"name": namespace, "labels": labels}})
     try:
+        client.request("POST", f"{NAMESPACES}/{namespace}/serviceaccounts", body={"metadata": {"name": ACCOUNT}})
         for secret in secrets_:
             client.request("POST", f"{NAMESPACES}/{namespace}/secrets", body=copied(secret))
         names = [secret["metadata"]["name"] for secret in secrets_]

@@ -46,6 +46,7 @@ USED_IN_CLUSTER: Uses = (
     ("", "configmaps", ("list",)),
     ("", "pods", ("list", "watch", "create")),
     ("", "secrets", ("create",)),
+    ("", "serviceaccounts", ("create",)),
 )
 # By role. The way into a Service's pod:
 FORWARD: Uses = (("discovery.k8s.io", "endpointslices", ("list",)), ("", "pods/portforward", ("get", "create")))
