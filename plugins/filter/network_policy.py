@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleFilterError
 
@@ -38,6 +39,7 @@ def network_policy(
     exposed: Settings | None = None,
     metrics: Settings | None = None,
     metrics_port: int | None = None,
+    outside: t.Sequence[int] = (),
     egress: t.Sequence[Object] = (),
 ) -> list[Object]:
     """One NetworkPolicy for the component's pods; none where the policy is switched off."""
@@ -48,7 +50,9 @@ def network_policy(
         *_from_outside(exposed or {}, ports),
         *_from_metrics(metrics or {}, metrics_port),
     ]
-    outgoing = [*_to_used(component, uses, layout or {}), *egress, *(settings.get("egress") or [])]
+    # What lies outside the cluster has no labels, only ports.
+    away = [{"ports": _ports(outside)}] if outside else []
+    outgoing = [*_to_used(component, uses, layout or {}), *away, *egress, *(settings.get("egress") or [])]
     return [
         {
             "apiVersion": "networking.k8s.io/v1",
@@ -102,9 +106,15 @@ def _to_used(component: str, uses: t.Sequence[str], layout: t.Mapping[str, Setti
     return rules
 
 
+def url_port(url: str) -> int:
+    """The port of an http or https address, which may be the usual one of its scheme."""
+    parts = urlsplit(url)
+    return parts.port or (80 if parts.scheme == "http" else 443)
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Names and functions."""
-        return {"network_policy": network_policy}
+        return {"network_policy": network_policy, "url_port": url_port}

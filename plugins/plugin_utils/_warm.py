@@ -16,7 +16,7 @@ TEST = "ansible.builtin.match"
 
 
 def warm() -> None:
-    """Load filters and tests. An action plugin calls it when it is imported, which is before its task's process is made."""
+    """Do it. An action plugin calls this when it is imported, which is before its task's process is made."""
     filter_loader.get(FILTER)
     test_loader.get(TEST)
     # What is here by now stays for the whole run: collections in the tasks' processes would copy all of its memory.

@@ -16,7 +16,7 @@ from ansible_collections.mlops.platform.plugins.filter.component import (
 )
 from ansible_collections.mlops.platform.plugins.filter.exposure import exposure, tls_certificate, tls_secret
 from ansible_collections.mlops.platform.plugins.filter.lease import lease_environment, under_lease
-from ansible_collections.mlops.platform.plugins.filter.network_policy import network_policy
+from ansible_collections.mlops.platform.plugins.filter.network_policy import network_policy, url_port
 
 
 def exposed(**settings: t.Any) -> list[dict[str, t.Any]]:
@@ -116,6 +116,21 @@ def test_a_certificate_is_made_only_where_an_issuer_is_named() -> None:
 def test_a_component_that_is_unknown_cannot_be_used() -> None:
     with pytest.raises(AnsibleFilterError, match="no component 'redis' to use; known are minio"):
         network_policy("shop", {}, [80], layout={"minio": {"port": 9000}}, uses=["redis"])
+
+
+def test_what_lies_outside_is_reached_by_its_port() -> None:
+    (policy,) = network_policy("shop", {}, [80], outside=[443, 8443])
+    rule = {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 8443, "protocol": "TCP"}]}
+    assert policy["spec"]["egress"][-1] == rule
+    assert network_policy("shop", {}, [80])[0]["spec"]["egress"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("https://a.example.com", 443), ("http://a", 80), ("https://[fd00::1]:8443/x", 8443), ("http://a:9000", 9000)],
+)
+def test_the_port_of_an_address(url: str, port: int) -> None:
+    assert url_port(url) == port
 
 
 def test_a_server_runs_under_the_lease_unless_it_is_switched_off() -> None:
