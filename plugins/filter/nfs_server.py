@@ -16,12 +16,15 @@ def nfs_server_differences(
     configuration: t.Mapping[str, str],
     rpcbind: bool,
     check: bool,
+    packages: t.Sequence[str] = (),
 ) -> list[str]:
     """What is not as wanted. Folders are path: mode, the configuration is path: text; all of it belongs to root.
 
-    NFSv3 has services that ``found``, of nfs_server_info, does not tell of: with rpcbind there is always a difference.
+    NFSv3 has services that ``found``, of nfs_server_info, does not tell of, and neither does it of packages by their
+    names: with rpcbind, or with packages, there is always a difference.
     """
     services = {
+        "packages": bool(packages),
         f"{kind} is not installed": kind not in found["installed"],
         f"{kind} does not run": kind not in found["running"],
         f"{kind} does not start with the machine": kind not in found["enabled"],

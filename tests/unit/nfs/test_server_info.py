@@ -60,6 +60,11 @@ def test_each_difference_is_seen(found: dict[str, t.Any], said: str) -> None:
     assert differences(**found) == [said]
 
 
+def test_packages_of_ones_own_are_always_looked_at() -> None:
+    given = nfs_server_differences(GOOD, "ganesha", ROOTS, CONFIGURATION, False, True, packages=["vendor-ganesha"])
+    assert given == ["packages"]
+
+
 def test_nfs3_is_always_looked_at() -> None:
     assert nfs_server_differences({**GOOD, "rpcbind": "present"}, "ganesha", ROOTS, CONFIGURATION, True, True) == [
         "rpcbind"

@@ -66,9 +66,10 @@ func Dial(ctx context.Context, addr string, silent time.Duration) (*Conn, error)
 	d := net.Dialer{Timeout: 3 * time.Second, Control: socketOptions, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
-	nc, err := d.DialContext(ctx, "tcp", addr)
+	var nc net.Conn
+	err := error(unix.EADDRNOTAVAIL)
 	// Another connection to this server has, or had until a moment ago, the same port.
-	for tries := 1; tries < maxPorts && errors.Is(err, unix.EADDRNOTAVAIL); tries++ {
+	for tries := 0; tries < maxPorts && errors.Is(err, unix.EADDRNOTAVAIL); tries++ {
 		nc, err = d.DialContext(ctx, "tcp", addr)
 	}
 	if err != nil {
