@@ -68,13 +68,13 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(imported), "imported": imported, "diff": diff}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     image = {
         "name": {"type": "str"},
         "reference": {"type": "str", "required": True},
         "archive": {"type": "path", "required": True},
     }
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "socket": {"type": "path", "required": True},
             "namespace": {"type": "str", "default": "k8s.io"},

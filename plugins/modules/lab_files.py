@@ -72,8 +72,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(written), "written": written, "diff": diffs}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
+    module = make(
         argument_spec={
             "path": {"type": "path", "required": True},
             "files": {"type": "dict", "required": True},

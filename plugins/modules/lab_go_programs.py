@@ -145,14 +145,14 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(built), "paths": paths, "built": built, "diff": diff}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     program = {
         "name": {"type": "str", "required": True},
         "source": {"type": "path", "required": True},
         "package": {"type": "str", "default": "."},
         "ldflags": {"type": "str", "default": ""},
     }
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "programs": {"type": "list", "elements": "dict", "required": True, "options": program},
             "cache_dir": {"type": "path", "required": True},

@@ -95,13 +95,13 @@ def facts(params: t.Mapping[str, t.Any]) -> Facts:
     )
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     disk = {
         "path": {"type": "path", "required": True},
         "gib": {"type": "int", "required": True},
         "unless": {"type": "path", "required": True},
     }
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "memory_gib": {"type": "int", "required": True},
             "disks": {"type": "list", "elements": "dict", "default": [], "options": disk},

@@ -176,8 +176,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": changed, "lab": lab.layout(*arguments), "diff": {"before": before or {}, "after": after or {}}}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
+    module = make(
         argument_spec={
             "name": {"type": "str", "required": True},
             "clusters": {"type": "list", "elements": "str", "default": []},

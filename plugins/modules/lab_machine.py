@@ -198,9 +198,9 @@ def result(
     }
 
 
-def main() -> None:
+def main(new: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = new(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         module.exit_json(**(foresee if module.check_mode else make)(module.params))
     except (LabError, ImagesError) as error:

@@ -154,9 +154,9 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(shown), "commands": commands, "diff": diff}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     machine = {name: {"type": "str", "required": True} for name in Machine._fields}
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "bridge": {"type": "str", "required": True},
             "gateway": {"type": "str", "required": True},

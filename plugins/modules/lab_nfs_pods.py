@@ -102,8 +102,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(pods), "pods": names, "diff": {"before": "".join(f"{n}\n" for n in names), "after": ""}}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
+    module = make(
         argument_spec={
             "kubeconfig": {"type": "path", "required": True},
             "kube": {"type": "path", "required": True},

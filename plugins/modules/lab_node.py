@@ -194,8 +194,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(names), "actions": names, "diff": {"before": "", "after": "".join(f"{n}\n" for n in names)}}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
+    module = make(
         argument_spec={
             "cgroup": {"type": "str", "required": True},
             "network": {"type": "str", "required": True},

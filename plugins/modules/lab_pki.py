@@ -168,7 +168,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": bool(folder.made), "made": folder.made, "diff": {"before": "", "after": shown}}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     text = {"type": "str", "required": True}
     certificate = {
         "name": text,
@@ -177,7 +177,7 @@ def main() -> None:
         "sans": {"type": "list", "elements": "str", "required": True},
     }
     config = {"certificate": text, "path": {"type": "path", "required": True}, "cluster": text, "server": text}
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "path": {"type": "path", "required": True},
             "common_name": text,

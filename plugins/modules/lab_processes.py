@@ -174,8 +174,8 @@ processes:
   sample: {etcd: {pid: 4711, action: keep}}
 """
 
+import typing as t
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -223,13 +223,13 @@ PROCESS = {
 }
 
 
-def to_definition(values: dict[str, Any]) -> Definition:
+def to_definition(values: dict[str, t.Any]) -> Definition:
     """Turn one entry of the list into a definition."""
     env = {str(key): str(value) for key, value in values["env"].items()}
     return Definition(**{**values, "env": env, "argv": tuple(values["argv"]), "watch": tuple(values["watch"])})
 
 
-def present(definitions: list[Definition], records: Records, restart: list[str], check_mode: bool) -> dict[str, Any]:
+def present(definitions: list[Definition], records: Records, restart: list[str], check_mode: bool) -> dict[str, t.Any]:
     """Start what has to be started; return the module's result."""
     wrong = problems(definitions)
     wrong += [f"restart: there is no process {name}" for name in restart if name not in {d.name for d in definitions}]
@@ -246,7 +246,7 @@ def present(definitions: list[Definition], records: Records, restart: list[str],
     return {"changed": bool(done), "processes": result, "diff": {"before": before, "after": after}}
 
 
-def absent(names: list[str], records: Records, check_mode: bool) -> dict[str, Any]:
+def absent(names: list[str], records: Records, check_mode: bool) -> dict[str, t.Any]:
     """End what is recorded, one after the other; return the module's result."""
     stopped = engine.to_stop(records, names)
     if not check_mode:
@@ -258,12 +258,12 @@ def absent(names: list[str], records: Records, check_mode: bool) -> dict[str, An
     return {"changed": bool(stopped), "processes": result, "diff": {"before": before, "after": {}}}
 
 
-def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Do what the parameters say."""
     records = Records(Path(params["state_dir"]))
     definitions = [to_definition(values) for values in params["processes"]]
 
-    def work() -> dict[str, Any]:
+    def work() -> dict[str, t.Any]:
         if params["state"] == "absent":
             return absent([definition.name for definition in definitions], records, check_mode)
         return present(definitions, records, params["restart"], check_mode)
@@ -274,9 +274,9 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         return work()
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "state_dir": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -39,6 +39,7 @@ written:
 """
 
 import os
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -69,9 +70,9 @@ def run(module: AnsibleModule) -> dict[str, object]:
     return {"changed": bool(written), "written": written, "diff": diff}
 
 
-def main() -> None:
+def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = make(
         argument_spec={
             "path": {"type": "path", "required": True},
             "username": {"type": "str", "required": True},

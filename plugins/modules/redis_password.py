@@ -84,6 +84,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+others:
+  description: How many other passwords of the user are valid afterwards.
+  returned: always
+  type: int
 not_verified:
   description: In check mode, the user, if the server is not there yet.
   returned: always

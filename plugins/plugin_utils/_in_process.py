@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import types
 import typing as t
 
@@ -25,7 +26,7 @@ class ExitError(Exception):
 
 
 class InProcess:
-    """What a module of this collection uses of AnsibleModule: options, check mode, warnings and the end."""
+    """What a module of this collection uses of AnsibleModule: options, check mode, commands, warnings and the end."""
 
     def __init__(self, given: Result, check_mode: bool, argument_spec: Result, **rules: t.Any) -> None:
         self.check_mode = check_mode
@@ -40,6 +41,17 @@ class InProcess:
     def warn(self, warning: str) -> None:
         """Add a warning to the result."""
         self._warnings.append(warning)
+
+    def run_command(self, args: list[str], check_rc: bool = False, data: str | None = None) -> tuple[int, str, str]:
+        """Run a command; return its exit status, output and errors. ``data`` is its input."""
+        try:
+            done = subprocess.run(args, input=data or "", capture_output=True, text=True, check=False)
+        except OSError as error:
+            self.fail_json(msg=f"{args[0]} cannot be run: {error}")
+        if check_rc and done.returncode:
+            why = done.stderr.strip() or done.stdout.strip() or "it said nothing"
+            self.fail_json(msg=f"{' '.join(args)} ended with {done.returncode}: {why}", rc=done.returncode)
+        return done.returncode, done.stdout, done.stderr
 
     def exit_json(self, **result: t.Any) -> t.NoReturn:
         """End the module."""

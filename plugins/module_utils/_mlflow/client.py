@@ -124,15 +124,18 @@ class Client:
             self.connection.close()
             raise NotThereError(f"MLflow does not answer: {error}") from error
 
-    def known(self) -> bool:
-        """Whether the server takes this user's password."""
+    def account(self) -> Json | None:
+        """This user's own account; None when the server does not take the password, or knows no such user."""
         try:
-            self.request("GET", "current")
+            return t.cast("Json", self.request("GET", "get", username=self.login.username)["user"])
         except RefusedError as error:
             if error.status == http.client.UNAUTHORIZED:
-                return False
+                return None
             raise
-        return True
+
+    def known(self) -> bool:
+        """Whether the server takes this user's password."""
+        return self.account() is not None
 
 
 def answer(status: int, content: bytes) -> Json:

@@ -1,0 +1,18 @@
+# Copyright: the mlops.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module lab_instance in the process of its task."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+from ..modules import lab_instance
+from ..plugin_utils._lab_action import LabModule
+
+
+class ActionModule(LabModule):
+    """The action plugin lab_instance."""
+
+    MODULE: t.ClassVar[types.ModuleType] = lab_instance
