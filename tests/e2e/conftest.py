@@ -22,6 +22,16 @@ if t.TYPE_CHECKING:
     from testinfra.host import Host
 
 PULL_SECRET = "registry"
+# Their tests work on the one platform of the lab, or look at what is on it: one after the other.
+ON_THE_PLATFORM = {"test_awx", "test_examples", "test_lab", "test_mlflow", "test_preflight", "test_site", "test_storage"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lanes of pytest-xdist: a file keeps its fixtures to itself; those of kube_set are split by test."""
+    for item in items:
+        name = item.path.stem
+        if item.path.parent.name != "kube_set":
+            item.add_marker(pytest.mark.xdist_group("platform" if name in ON_THE_PLATFORM else name))
 
 
 def read_lab() -> dict[str, t.Any]:

@@ -142,6 +142,7 @@ def refusals(cluster: Cluster) -> None:
     assert f"{folder(cluster)}/minio" in refused, "the sizes of what a purge deletes are shown"
 
 
+@pytest.mark.alone
 def test_the_platform_returns_as_it_was(cluster: Cluster, nfs01: Host, image: t.Callable[[str], str]) -> None:
     if not runs_ray(cluster):
         pytest.skip("this lab runs no RayService mlops/ray")
