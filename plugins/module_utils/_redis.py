@@ -164,4 +164,8 @@ def manage(
 def _result(decided: Plan, password: str) -> dict[str, t.Any]:
     newest = digest(password)
     sides = [{"newest": newest in side, "others": len(side - {newest})} for side in (decided.before, decided.after)]
-    return {"changed": bool(decided.rules), "others": sides[1]["others"], "diff": {"before": sides[0], "after": sides[1]}}
+    return {
+        "changed": bool(decided.rules),
+        "others": sides[1]["others"],
+        "diff": {"before": sides[0], "after": sides[1]},
+    }

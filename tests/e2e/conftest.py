@@ -23,7 +23,15 @@ if t.TYPE_CHECKING:
 
 PULL_SECRET = "registry"
 # Their tests work on the one platform of the lab, or look at what is on it: one after the other.
-ON_THE_PLATFORM = {"test_awx", "test_examples", "test_lab", "test_mlflow", "test_preflight", "test_site", "test_storage"}
+ON_THE_PLATFORM = {
+    "test_awx",
+    "test_examples",
+    "test_lab",
+    "test_mlflow",
+    "test_preflight",
+    "test_site",
+    "test_storage",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

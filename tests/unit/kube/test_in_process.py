@@ -62,6 +62,27 @@ def test_a_secret_is_nowhere_in_the_result() -> None:
     assert "a-long-password" not in str(result)
 
 
+def test_a_command_is_run_with_its_input() -> None:
+    assert module({"name": "x"}).run_command(["cat"], data="text") == (0, "text", "")
+    assert module({"name": "x"}).run_command(["cat"]) == (0, "", "")
+    assert module({"name": "x"}).run_command(["sh", "-c", "echo no >&2; exit 3"]) == (3, "", "no\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["sh", "-c", "echo out; echo why >&2; exit 3"], "sh -c echo out; echo why >&2; exit 3 ended with 3: why"),
+        (["sh", "-c", "echo out; exit 3"], "sh -c echo out; exit 3 ended with 3: out"),
+        (["false"], "false ended with 1: it said nothing"),
+        (["no-such-program"], "no-such-program cannot be run: "),
+    ],
+)
+def test_a_command_that_fails_ends_the_module_with_its_words(command: list[str], message: str) -> None:
+    result = ended(lambda: module({"name": "x"}).run_command(command, check_rc=True))
+    assert result["failed"]
+    assert result["msg"].startswith(message)
+
+
 def test_a_module_of_the_collection_runs() -> None:
     given = {"password": "not-used-here", "endpoint": "127.0.0.1:9", "kubeconfig": "/does/not/exist"}
     result = run_module(redis_password, given, check_mode=False)

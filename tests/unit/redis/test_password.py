@@ -50,7 +50,8 @@ def run(server: Server, check_mode: bool = False, **changes: t.Any) -> dict[str,
 
 def test_a_new_password_is_added_and_the_old_one_stays() -> None:
     server = Server(OLD)
-    assert run(server)["diff"]["after"] == {"newest": True, "others": 1}
+    done = run(server)
+    assert (done["diff"]["after"], done["others"]) == ({"newest": True, "others": 1}, 1)
     assert server.hashes == [digest(OLD), digest(NEW)]
     assert server.commands[-1] == ("ACL", "SAVE")
     assert not run(server)["changed"]
