@@ -53,10 +53,10 @@ molecule: venv ## Molecule scenarios of the product's roles on the running lab
 	@tests/run molecule
 
 test: venv ## Lint, unit tests, the lab with the platform on it, Molecule, short tests on it, and the archive
-	@tests/run lint unit lint-ansible lab molecule e2e archive
+	@tests/run lint unit lint-ansible lab molecule+archive e2e
 
 test-full: venv ## The same, and what takes long: faults, restarts, two clusters, a machine with the kernel's NFS server
-	@tests/run lint unit lint-ansible lab molecule e2e archive full
+	@tests/run lint unit lint-ansible lab molecule+archive e2e full
 
 chaos-ray: venv ## What Ray loses when its parts are killed under load, as a table
 	@tests/run chaos-ray

@@ -137,15 +137,30 @@ class Ray:
         """The name of the cluster that serves."""
         return str(self.service()["status"]["activeServiceStatus"]["rayClusterName"])
 
-    def is_whole(self, workers: int) -> bool:
-        """Whether head, workers and applications are all well and no upgrade is under way."""
+    def whole(self, workers: int) -> dict[str, str]:
+        """The applications, if head, workers and applications are all well and no upgrade is under way; else none."""
         pods = self.pods("head"), self.pods("worker")
         if (len(pods[0]), len(pods[1])) != (1, workers) or not all(is_ready(pod) for kind in pods for pod in kind):
-            return False
+            return {}
         status = self.service().get("status") or {}
         pending = (status.get("pendingServiceStatus") or {}).get("rayClusterName")
         applications = self.applications()
-        return not pending and bool(applications) and set(applications.values()) == {"RUNNING"}
+        return applications if not pending and set(applications.values()) == {"RUNNING"} else {}
+
+    def is_whole(self, workers: int) -> bool:
+        """Whether all is well."""
+        return bool(self.whole(workers))
+
+    def wait_whole(self, workers: int) -> dict[str, str]:
+        """The applications, as soon as all is well."""
+        found: dict[str, str] = {}
+
+        def look() -> bool:
+            found.update(self.whole(workers))
+            return bool(found)
+
+        self.wait(look)
+        return found
 
     def wait(self, what: t.Callable[[], bool], limit: float = 600) -> float:
         """Ask until it is so; the seconds that it took."""
