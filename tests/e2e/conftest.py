@@ -34,6 +34,7 @@ ON_THE_PLATFORM = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lanes of pytest-xdist: a file keeps its fixtures to itself; those of kube_set are split by test."""
     for item in items:

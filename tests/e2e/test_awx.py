@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 from e2e.cluster import ROOT, Cluster
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 JOB = Path(__file__).with_name("awx_job.py")
 
@@ -22,6 +26,13 @@ def inventory(cluster: Cluster) -> str:
     found = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert found["_meta"]["hostvars"][cluster.name].pop("cluster_kubeconfig")
     return json.dumps(found)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A home with a short path: a socket of SSH lies in it."""
+    with tempfile.TemporaryDirectory(prefix="awx-") as name:
+        yield Path(name)
 
 
 def job(folder: Path, inventory: str, playbook: str, cluster: Cluster, **extra: t.Any) -> dict[str, t.Any]:
@@ -41,24 +52,24 @@ def job(folder: Path, inventory: str, playbook: str, cluster: Cluster, **extra: 
     return t.cast("dict[str, t.Any]", json.loads((private / "result.json").read_text()))
 
 
-def test_the_platform_is_a_job(tmp_path: Path, inventory: str, cluster: Cluster) -> None:
-    result = job(tmp_path, inventory, "site.yml", cluster)
+def test_the_platform_is_a_job(folder: Path, inventory: str, cluster: Cluster) -> None:
+    result = job(folder, inventory, "site.yml", cluster)
     assert result["status"] == "successful", result["stdout"][-4000:]
     assert cluster.name in result["stats"]["ok"]
     assert result["stats"]["changed"] == result["stats"]["failures"] == {}
 
 
 def test_the_report_is_a_job_and_its_result_lies_outside_of_the_project(
-    tmp_path: Path, inventory: str, cluster: Cluster
+    folder: Path, inventory: str, cluster: Cluster
 ) -> None:
-    result = job(tmp_path, inventory, "playbooks/report.yml", cluster, report_folder=str(tmp_path))
+    result = job(folder, inventory, "playbooks/report.yml", cluster, report_folder=str(folder))
     assert result["status"] == "successful", result["stdout"][-4000:]
-    assert [one["ready"] for one in json.loads((tmp_path / "report.json").read_text())] == [True]
+    assert [one["ready"] for one in json.loads((folder / "report.json").read_text())] == [True]
 
 
-def test_what_would_write_into_the_project_fails(tmp_path: Path, inventory: str, cluster: Cluster) -> None:
+def test_what_would_write_into_the_project_fails(folder: Path, inventory: str, cluster: Cluster) -> None:
     """Otherwise the tests above would prove nothing."""
-    private = tmp_path / "private"
-    result = job(tmp_path, inventory, "playbooks/report.yml", cluster, report_folder=str(private / "project"))
+    private = folder / "private"
+    result = job(folder, inventory, "playbooks/report.yml", cluster, report_folder=str(private / "project"))
     assert result["status"] == "failed"
     assert "Read-only file system" in result["stdout"] or "not writable" in result["stdout"]

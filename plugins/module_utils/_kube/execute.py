@@ -124,9 +124,10 @@ class Executor:
 
     def establish(self, keys: t.Sequence[Key]) -> None:
         """Wait until new kinds are served: the objects of the next wave need them."""
-        missing = {key for key in keys if unready(self.live[key])}
-        if not missing:
+        fresh = {key for key in keys if unready(self.live[key])}
+        if not fresh:
             return
+        missing = set(fresh)
         with Watch(self.client) as watch:
             for key in missing:
                 watch.follow(key, CRD.path(), {"fieldSelector": f"metadata.name={key.name}"})
@@ -140,6 +141,9 @@ class Executor:
                     self.learn_crd(
                         t.cast(Key, event.stream), {"apiVersion": CRD.api_version, "kind": CRD.kind, **obj}, missing
                     )
+
+        for key in fresh:
+            await_served(self.client, self.live[key]["spec"])
 
     def learn_crd(self, key: Key, obj: Object, missing: set[Key]) -> None:
         """Take the newest state of a CRD."""
@@ -175,3 +179,18 @@ def step(key: Key) -> float:
     if key.is_namespace:
         return -1
     return 0.5 if key.is_claim else wave(key)
+
+
+def await_served(client: Client, spec: t.Mapping[str, t.Any]) -> None:
+    """Wait until the server's discovery, which cannot be watched, names the kinds of an established CRD."""
+    until = time.monotonic() + SERVED_WITHIN
+    left = [f"/apis/{spec['group']}/{version['name']}" for version in spec["versions"] if version["served"]]
+    while left := [path for path in left if not serves(client, path, spec["names"]["plural"])]:
+        if time.monotonic() > until:
+            return
+        time.sleep(0.2)
+
+
+def serves(client: Client, path: str, plural: str) -> bool:
+    """Whether a group version has a resource."""
+    return any(item["name"] == plural for item in (client.find(path) or {}).get("resources") or [])
