@@ -47,16 +47,16 @@ unit: venv ## Unit tests
 	@tests/run unit
 
 e2e: venv ## Short tests on the running lab
-	@tests/run e2e
+	@tests/run e2e whole
 
 molecule: venv ## Molecule scenarios of the product's roles on the running lab
 	@tests/run molecule
 
 test: venv ## Lint; the lab with the platform, unit tests beside it; Molecule and the archive; short tests on the lab
-	@tests/run lint lab+unit+lint-ansible molecule+archive e2e
+	@tests/run lint lab+unit+lint-ansible molecule+archive e2e whole
 
 test-full: venv ## The same, and what takes long: faults, restarts, two clusters, a machine with the kernel's NFS server
-	@tests/run lint lab+unit+lint-ansible molecule+archive e2e full
+	@tests/run lint lab+unit+lint-ansible molecule+archive e2e whole full
 
 chaos-ray: venv ## What Ray loses when its parts are killed under load, as a table
 	@tests/run chaos-ray
