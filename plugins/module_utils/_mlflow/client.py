@@ -133,10 +133,6 @@ class Client:
                 return None
             raise
 
-    def known(self) -> bool:
-        """Whether the server takes this user's password."""
-        return self.account() is not None
-
 
 def answer(status: int, content: bytes) -> Json:
     """The JSON of an answer, or its error as one sentence."""

@@ -62,8 +62,9 @@ def manage(params: Params, check_mode: bool, way: Connect = connect) -> dict[str
         with way(params) as client:
             given = {**params, "login": client.login}
             wanted = users.wanted(given)
-            administrator = users.sign_in(client, params["previous_passwords"])
-            changes = plan(users.read(administrator, given, wanted), wanted)
+            own = users.accounts(client, given)
+            administrator = users.sign_in(client, own, params["previous_passwords"])
+            changes = plan(users.read(administrator, given, own), wanted)
             for change in () if check_mode else changes:
                 users.apply(administrator, given, change)
             return result(changes)

@@ -51,13 +51,23 @@ def _check_password(password: str, field: str) -> None:
         raise MlflowError(f"{field}: it has {len(password)} characters; MLflow wants at least {SHORTEST}")
 
 
-def sign_in(client: Client, previous: t.Sequence[str]) -> Client:
+def accounts(client: Client, params: Params) -> dict[str, dict[str, t.Any]]:
+    """Accounts by name of those whose given password is in force; each asks for its own, which the server allows."""
+    others = [user for user in params["users"] if user["state"] == "present" and user["update_password"]]
+    logins = [params["login"], *(Login(user["username"], user["password"]) for user in others)]
+    # The server takes a good part of a second to check a password: several at a time.
+    with concurrent.futures.ThreadPoolExecutor(SIGN_INS) as pool:
+        answers = pool.map(lambda login: client.signed_in(login).account(), logins)
+        return {login.username: info for login, info in zip(logins, answers, strict=True) if info is not None}
+
+
+def sign_in(client: Client, own: t.Container[str], previous: t.Sequence[str]) -> Client:
     """The administrator's client: with the given password, or with the one of before that is still in force."""
-    if client.known():
+    if client.login.username in own:
         return client
     for password in previous:
         older = client.signed_in(Login(client.login.username, password))
-        if older.known():
+        if older.account():
             return older
     raise NotThereError(
         f"admin_password: MLflow does not take the password of '{client.login.username}'; "
@@ -65,23 +75,15 @@ def sign_in(client: Client, previous: t.Sequence[str]) -> Client:
     )
 
 
-def read(client: Client, params: Params, named: States) -> States:
-    """The users as they are."""
-    login = params["login"]
-    admin: State = {"admin": True, "password": GIVEN if client.login == login else OTHER}
-    rows = [user for user in params["users"] if user["username"] in named]
-    own = _own_accounts(client, [user for user in rows if user["state"] == "present" and user["update_password"]])
-    found = {name: {"admin": bool(info["is_admin"]), "password": GIVEN} for name, info in own.items()}
-    others = {user["username"]: _read(client, user) for user in rows if user["username"] not in own}
-    return {login.username: admin, **found, **others}
-
-
-def _own_accounts(client: Client, rows: t.Sequence[Params]) -> dict[str, dict[str, t.Any]]:
-    """Accounts by name of those whose given password is in force; each asks for its own, which the server allows."""
-    # The server takes a good part of a second to check a password: several at a time.
-    with concurrent.futures.ThreadPoolExecutor(SIGN_INS) as pool:
-        answers = pool.map(lambda user: client.signed_in(Login(user["username"], user["password"])).account(), rows)
-    return {user["username"]: info for user, info in zip(rows, answers, strict=True) if info is not None}
+def read(client: Client, params: Params, own: t.Mapping[str, t.Mapping[str, t.Any]]) -> States:
+    """The users as they are; ``own`` are the accounts whose given password is in force."""
+    found: dict[str, State | None] = {
+        name: {"admin": bool(info["is_admin"]), "password": GIVEN} for name, info in own.items()
+    }
+    administrator = params["login"].username
+    found[administrator] = {"admin": True, "password": GIVEN if administrator in own else OTHER}
+    others = [user for user in params["users"] if user["username"] not in own]
+    return {**found, **{user["username"]: _read(client, user) for user in others}}
 
 
 def _read(client: Client, user: Params) -> State | None:
