@@ -11,6 +11,11 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ANSIBLE_HOME": 
 
 def run(playbook: str, *arguments: str) -> tuple[int, str]:
     """The exit status of a playbook in check mode, and what it says as one line."""
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), f"playbooks/{playbook}.yml", "--check", *arguments]
+    command = [
+        str(ROOT / ".venv/bin/ansible-playbook"),
+        str(ROOT / "playbooks" / f"{playbook}.yml"),
+        "--check",
+        *arguments,
+    ]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     return result.returncode, " ".join((result.stdout + result.stderr).split())

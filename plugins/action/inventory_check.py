@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ..module_utils._kube.connection import VARIABLES
 from ..module_utils._kube.errors import KubeError
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
         known = {*OF_THE_INVENTORY, *VARIABLES.values(), *table}
         table = {name: one for name, one in table.items() if not one.role.startswith("lab_")}
         shared = {key: value for role in roles for key, value in self.defaults(role).items()}
-        names = sorted(set(given["groups"]["all"]) - {"localhost"})
+        names = sorted(given["groups"]["all"])
         found = findings([self.host(name, given, table, shared) for name in names], known, roles, table)
         if not found:
             return {"changed": False, "findings": []}
@@ -58,13 +59,17 @@ class ActionModule(ActionBase):
     ) -> Host:
         """One host of the inventory, with the values of those variables that are used on it."""
         hostvars = task_vars["hostvars"]
-        raw = dict(hostvars.raw_get(name))
+        raw = {**hostvars.raw_get(name), **self.over()}
         groups = frozenset(group for group, members in task_vars["groups"].items() if name in members)
         server = "storage" in groups
         used = [key for key in raw if key in table and (table[key].role == OF_THE_SERVER) == server]
         available = {**shared, **raw, "hostvars": hostvars, "groups": task_vars["groups"]}
         values, broken = self.values(used if server else dict.fromkeys([*VALUES, *used]), available)
         return Host(name, groups, raw, values, broken)
+
+    def over(self) -> dict[str, t.Any]:
+        """What goes before the inventory: variables of the play, which an import may have, and of the command line."""
+        return {**self._task.get_play().get_vars(), **load_extra_vars(self._loader)}
 
     def values(self, names: t.Iterable[str], available: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, str]]:
         """The values, and why some cannot be made."""

@@ -80,6 +80,8 @@ def _row(name: str, row: Row, common: Row) -> Row:
             raise RefusedError(
                 f"{field}.{owner}: '{row.get(owner)}' is not a number above 0; write the numeric {owner}"
             )
+    if "port" in row and (not isinstance(row["port"], int) or not 0 < row["port"] < 2**16):
+        raise RefusedError(f"{field}.port: '{row['port']}' is not a port; write a number from 1 to 65535")
     if not row.get("folder"):
         return dict(row)
     for needed in STORAGE_FIELDS:

@@ -151,17 +151,6 @@ class Ray:
         """Whether all is well."""
         return bool(self.whole(workers))
 
-    def wait_whole(self, workers: int) -> dict[str, str]:
-        """The applications, as soon as all is well."""
-        found: dict[str, str] = {}
-
-        def look() -> bool:
-            found.update(self.whole(workers))
-            return bool(found)
-
-        self.wait(look)
-        return found
-
     def wait(self, what: t.Callable[[], bool], limit: float = 600) -> float:
         """Ask until it is so; the seconds that it took."""
         started = time.monotonic()

@@ -142,8 +142,8 @@ class Executor:
                         t.cast(Key, event.stream), {"apiVersion": CRD.api_version, "kind": CRD.kind, **obj}, missing
                     )
 
-        for key in fresh:
-            await_served(self.client, self.live[key]["spec"])
+        until = min(self.deadline, time.monotonic() + SERVED_WITHIN)
+        await_served(self.client, [self.live[key]["spec"] for key in fresh], until)
 
     def learn_crd(self, key: Key, obj: Object, missing: set[Key]) -> None:
         """Take the newest state of a CRD."""
@@ -181,11 +181,15 @@ def step(key: Key) -> float:
     return 0.5 if key.is_claim else wave(key)
 
 
-def await_served(client: Client, spec: t.Mapping[str, t.Any]) -> None:
-    """Wait until the server's discovery, which cannot be watched, names the kinds of an established CRD."""
-    until = time.monotonic() + SERVED_WITHIN
-    left = [f"/apis/{spec['group']}/{version['name']}" for version in spec["versions"] if version["served"]]
-    while left := [path for path in left if not serves(client, path, spec["names"]["plural"])]:
+def await_served(client: Client, specs: t.Iterable[t.Mapping[str, t.Any]], until: float) -> None:
+    """Wait, but not for ever, until discovery, which cannot be watched, names the kinds of established CRDs."""
+    left = [
+        (f"/apis/{spec['group']}/{version['name']}", spec["names"]["plural"])
+        for spec in specs
+        for version in spec["versions"]
+        if version["served"]
+    ]
+    while left := [(path, plural) for path, plural in left if not serves(client, path, plural)]:
         if time.monotonic() > until:
             return
         time.sleep(0.2)

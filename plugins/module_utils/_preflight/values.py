@@ -38,7 +38,8 @@ def variables(specs: t.Mapping[str, t.Any]) -> dict[str, Variable]:
 def fault(variable: Variable, value: t.Any) -> str:
     """Why the value cannot be right, with the remedy; empty when it can. A secret is not in it."""
     name = variable.name
-    option = {key: content for key, content in variable.option.items() if key not in ("required", "default")}
+    # With its default, which is not used here, an option must not be null.
+    option = {key: content for key, content in variable.option.items() if key != "required"}
     checked = ArgumentSpecValidator({name: option}).validate({name: value})
     if not checked.error_messages:
         return ""

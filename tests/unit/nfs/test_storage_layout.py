@@ -58,6 +58,7 @@ def test_fields_can_be_changed_one_by_one() -> None:
         ({"root": "bitnami"}, "mlops_nfs_root: 'bitnami' is not absolute"),
         ({"folder": "../other"}, "mlops_nfs_folder: "),
         ({"server": ""}, "mlops_nfs_server: "),
+        ({"override": {"minio": {"port": "abc"}}}, "mlops_components.minio.port: 'abc' is not a port"),
         ({"override": {"mino": {}}}, "mlops_components_override: there is no component 'mino'; known are backup, jup"),
         ({"override": {"minio": {"sise": "1Gi"}}}, "mlops_components_override.minio: unknown field 'sise'"),
         ({"override": {"minio": {"uid": "1000"}}}, "mlops_components.minio.uid: '1000' is not a number"),

@@ -121,6 +121,14 @@ OTHER = "https://prod02.example.org:6443"
             "prod01: mlflow_replicas: is str and cannot be read as int; write a value of the type int",
         ),
         (
+            lambda i: cluster(i).update(minio_buckets=None),
+            "prod01: minio_buckets: is NoneType and cannot be read as list; write a value of the type list of dict",
+        ),
+        (
+            lambda i: i["prod"]["hosts"].update(localhost={"ansible_connection": "local"}),
+            "localhost: cluster_name: it is missing",
+        ),
+        (
             lambda i: cluster(i).update(ray_service_workers=[{"replicas": 2}]),
             "prod01: ray_service_workers: missing required arguments: name, resources found in ray_service_workers",
         ),
@@ -172,6 +180,15 @@ def test_a_limit_does_not_hide_the_other_hosts(tmp_path: Path) -> None:
     inventory = copy.deepcopy(GOOD)
     twin(inventory, cluster_server=OTHER, mlops_nfs_folder="deploy-Mlops-prod01")
     assert "both have the folder" in said("-i", written(tmp_path, inventory), "--limit", "prod01")
+
+
+def test_values_of_an_import_and_of_the_command_line_are_looked_at_too(tmp_path: Path) -> None:
+    inventory = written(tmp_path, GOOD)
+    words = "prod01: redis_port: is str and cannot be read as int"
+    assert words in said("-i", inventory, "--extra-vars", "redis_port=six", playbook="platform")
+    play = {"ansible.builtin.import_playbook": "mlops.platform.platform", "vars": {"redis_port": "six"}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump([play]))
+    assert words in said("-i", inventory, playbook=str(tmp_path / "own"))
 
 
 def test_a_missing_vault_password_is_named(tmp_path: Path) -> None:

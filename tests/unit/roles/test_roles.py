@@ -96,11 +96,19 @@ def test_the_components_speak_one_grammar(role: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "file"), [("postgresql", "main"), ("redis", "main"), ("minio", "main"), ("mlflow", "present")]
+    ("role", "file", "variable"),
+    [
+        ("postgresql", "main", "__postgresql_checked"),
+        ("redis", "main", "__redis_previous_passwords"),
+        ("minio", "main", "__minio_checked"),
+        ("mlflow", "present", "__mlflow_checked"),
+    ],
 )
-def test_wrong_values_are_refused_by_the_first_task(role: str, file: str) -> None:
+def test_wrong_values_are_refused_by_the_first_task(role: str, file: str, variable: str) -> None:
+    """What only later tasks use is evaluated by a condition of the first."""
     first = yaml.safe_load((ROLES / role / "tasks" / f"{file}.yml").read_text())[0]
-    assert list(first)[1] == "ansible.builtin.assert"
+    conditions = first.get("ansible.builtin.assert", {}).get("that") or first["when"]
+    assert f"{variable} | to_json | length > 0" in str(conditions)
 
 
 def test_there_are_components() -> None:
