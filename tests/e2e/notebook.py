@@ -48,7 +48,7 @@ def running_notebook(cluster: Cluster, image: str) -> t.Iterator[Run]:
         for name, (secret, key) in SECRETS.items()
     ]
     # A share of the processor of its own: it also asks the models of a benchmark.
-    made["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "500m"}}
+    made["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "200m"}}
     made["spec"]["containers"][0]["env"] = [*environment, {"name": "MLOPS_CODE_URL", "value": "s3://$(MLOPS_BUCKET)"}]
     cluster.apply(*in_namespace(NAMESPACE, account, made))
 

@@ -168,7 +168,7 @@ class Ray:
         """The pod that requests are sent from."""
         container: Object = {"name": "main", "image": image, "command": ["sleep", "infinity"], "securityContext": RESTRICTED}
         # Without it the client itself would stand still as soon as the machine is busy, and its own pauses would count.
-        container["resources"] = {"requests": {"cpu": "500m"}}
+        container["resources"] = {"requests": {"cpu": "200m"}}
         spec = {
             "terminationGracePeriodSeconds": 1,
             "securityContext": {"runAsUser": 1000, "runAsGroup": 100},
