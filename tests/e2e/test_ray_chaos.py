@@ -164,7 +164,7 @@ def test_another_image_takes_over_without_a_loss(platform: Platform, ray: Ray, i
 
 def test_without_redis_a_killed_head_takes_everything_with_it(platform: Platform, ray: Ray) -> None:
     """The figure for the README: what fault tolerance is worth."""
-    platform.roles("ray_service", ray_service_fault_tolerance=False)
+    roll(platform, ray, ray_service_fault_tolerance=False)
     load = measure(
         ray, "head killed, without Redis", lambda: delete(ray, "head", "--force", "--grace-period=0"), kept=0
     )
