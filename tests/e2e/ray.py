@@ -166,9 +166,14 @@ class Ray:
 
     def start_client(self, image: str, pull_secret: str) -> None:
         """The pod that requests are sent from."""
-        container: Object = {"name": "main", "image": image, "command": ["sleep", "infinity"], "securityContext": RESTRICTED}
-        # Without it the client itself would stand still as soon as the machine is busy, and its own pauses would count.
-        container["resources"] = {"requests": {"cpu": "200m"}}
+        container = {
+            "name": "main",
+            "image": image,
+            "command": ["sleep", "infinity"],
+            "securityContext": RESTRICTED,
+            # Without it the client itself would stand still where the machine is busy, and its own pauses would count.
+            "resources": {"requests": {"cpu": "200m"}},
+        }
         spec = {
             "terminationGracePeriodSeconds": 1,
             "securityContext": {"runAsUser": 1000, "runAsGroup": 100},
