@@ -38,21 +38,17 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         self.validate_argument_spec({})
         given = task_vars or {}
-        roles = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
+        # The roles of the lab have no place in an inventory.
+        roles = sorted(path.name for path in ROLES.iterdir() if path.is_dir() and not path.name.startswith("lab_"))
         table = variables(specs(roles))
         known = {*OF_THE_INVENTORY, *VARIABLES.values(), *table}
-        table = {name: one for name, one in table.items() if not one.role.startswith("lab_")}
-        shared = {key: value for role in roles for key, value in self.defaults(role).items()}
+        shared = {key: value for role in roles for key, value in defaults(role, self._loader).items()}
         names = sorted(given["groups"]["all"])
         found = findings([self.host(name, given, table, shared) for name in names], known, roles, table)
         if not found:
             return {"changed": False, "findings": []}
         title = f"the inventory has {len(found)} fault{'s' if len(found) > 1 else ''}; nothing was touched:"
         return {"failed": True, "findings": found, "msg": "\n- ".join([title, *found])}
-
-    def defaults(self, role: str) -> dict[str, t.Any]:
-        """What a value of the inventory may refer to."""
-        return {} if role.startswith("lab_") else defaults(role, self._loader)
 
     def host(
         self, name: str, task_vars: dict[str, t.Any], table: dict[str, Variable], shared: dict[str, t.Any]
