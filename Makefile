@@ -52,11 +52,11 @@ e2e: venv ## Short tests on the running lab
 molecule: venv ## Molecule scenarios of the product's roles on the running lab
 	@tests/run molecule
 
-test: venv ## Lint; the lab with the platform, unit tests beside it; Molecule; short tests on the lab; the archive
-	@tests/run lint lab+unit+lint-ansible molecule e2e whole archive
+test: venv ## Lint; unit tests; the lab with the platform; Molecule; short tests on the lab; the archive
+	@tests/run lint unit+lint-ansible lab molecule e2e whole archive
 
 test-full: venv ## The same, and what takes long: faults, restarts, two clusters, a machine with the kernel's NFS server
-	@tests/run lint lab+unit+lint-ansible molecule e2e whole archive full
+	@tests/run lint unit+lint-ansible lab molecule e2e whole archive full
 
 chaos-ray: venv ## What Ray loses when its parts are killed under load, as a table
 	@tests/run chaos-ray

@@ -26,6 +26,8 @@ MARGIN = timedelta(minutes=15)
 REFUSED = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", "ErrImageNeverPull"}
 )
+# What registries and container engines say to somebody who does not sign in.
+NOT_SIGNED_IN = ("401", "403", "unauthorized", "denied", "authoriz", "authentication required", "no basic auth")
 CONTAINER = {
     "name": "image",
     # No image has this program. The attempt to start it is the proof that the image is there.
@@ -100,6 +102,33 @@ def outcome(found: Object) -> str | None:
     return None
 
 
+class Attempts:
+    """Pulls that were refused for want of a login: a busy node pulls without a secret that has not reached it yet.
+
+    The first refusal of that kind counts only when the next attempt ends with it too.
+    """
+
+    def __init__(self) -> None:
+        self._over: set[str] = set()
+
+    def is_final(self, found: Object, said: str) -> bool:
+        """Whether the refusal stands; ``found`` is the newest state of its pod."""
+        if not any(word in said.lower() for word in NOT_SIGNED_IN):
+            return True
+        name = found["metadata"]["name"]
+        if waiting_of(found).get("reason") == "ImagePullBackOff":
+            self._over.add(name)
+            return False
+        return name in self._over
+
+
+def waiting_of(found: Object) -> Object:
+    """What the pod's container waits for; empty when it does not wait."""
+    status = found.get("status") or {}
+    state: Object = next((item.get("state") or {} for item in status.get("containerStatuses") or []), {})
+    return state.get("waiting") or {}
+
+
 def pulled(client: Client, images: t.Sequence[str], secrets_: t.Sequence[Object], seconds: float) -> dict[str, str]:
     """Why images cannot be pulled, by image; ``secrets_`` are copied into the namespace of the pods."""
     if not images:
@@ -147,6 +176,7 @@ def waited(client: Client, path: str, images: t.Sequence[str], seconds: float) -
     open_ = {name_of(image): image for image in images}
     broken: dict[str, str] = {}
     reasons: dict[str, str] = {}
+    attempts = Attempts()
     end = time.monotonic() + seconds
     with Watch(client) as watch:
         watch.follow("pods", path, {"labelSelector": LABEL})
@@ -155,8 +185,10 @@ def waited(client: Client, path: str, images: t.Sequence[str], seconds: float) -
                 raise KubeError(f"the pods that pull images cannot be watched: {event.object}")
             for found in event.object["items"] if event.type == "LISTED" else [event.object]:
                 name = found["metadata"]["name"]
-                reasons[name] = unplaced(found)
                 said = outcome(found)
+                reasons[name] = said or unplaced(found)
+                if said and not attempts.is_final(found, said):
+                    continue
                 image = open_.pop(name, None) if said is not None else None
                 if said and image:
                     broken[image] = said
