@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
     ) -> Host:
         """One host of the inventory, with the values of those variables that are used on it."""
         hostvars = task_vars["hostvars"]
-        raw = {**hostvars.raw_get(name), **self.over()}
+        raw = {**hostvars.raw_get(name), **self.over}
         groups = frozenset(group for group, members in task_vars["groups"].items() if name in members)
         server = "storage" in groups
         used = [key for key in raw if key in table and (table[key].role == OF_THE_SERVER) == server]
@@ -63,6 +64,7 @@ class ActionModule(ActionBase):
         values, broken = self.values(used if server else dict.fromkeys([*VALUES, *used]), available)
         return Host(name, groups, raw, values, broken)
 
+    @functools.cached_property
     def over(self) -> dict[str, t.Any]:
         """What goes before the inventory: variables of the play, which an import may have, and of the command line."""
         return {**self._task.get_play().get_vars(), **load_extra_vars(self._loader)}

@@ -9,10 +9,10 @@ import types
 import typing as t
 
 from ..modules import lab_nfs_pods
-from ..plugin_utils._lab_action import LabModule
+from ..plugin_utils._kube_action import LocalModule
 
 
-class ActionModule(LabModule):
+class ActionModule(LocalModule):
     """The action plugin lab_nfs_pods."""
 
     MODULE: t.ClassVar[types.ModuleType] = lab_nfs_pods

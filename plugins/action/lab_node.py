@@ -9,10 +9,10 @@ import types
 import typing as t
 
 from ..modules import lab_node
-from ..plugin_utils._lab_action import LabModule
+from ..plugin_utils._kube_action import LocalModule
 
 
-class ActionModule(LabModule):
+class ActionModule(LocalModule):
     """The action plugin lab_node."""
 
     MODULE: t.ClassVar[types.ModuleType] = lab_node

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the collection: may change in any release.
-"""What the action plugins kube_set and kube_set_info share: options, the connection, and failures in one message."""
+"""What action plugins share: options, the connection, failures in one message, and modules in the task's process."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class KubeAction(ActionBase):
         return lambda text: display.v(mask.text(text), host=host)
 
 
-class ClusterModule(ActionBase):
-    """Runs the module of the task's name in this process, with the connection options that the host's variables give.
+class LocalModule(ActionBase):
+    """Runs the module of the task's name in this process: no Python is started and nothing is packed for it.
 
-    A module that reaches into the cluster gets them by an action plugin of its name, which has it as ``MODULE``: so it
-    is imported before the first task's process is made, and not by each anew.
+    An action plugin of its name has it as ``MODULE``: so it is imported before the first task's process is made, and
+    not by each anew.
     """
 
     MODULE: t.ClassVar[types.ModuleType]
@@ -75,14 +75,27 @@ class ClusterModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         """Run the module."""
         result: Result = super().run(tmp, task_vars)
-        given = {name: value for name, value in self._task.args.items() if name in (*VARIABLES, "allow_any_server")}
         try:
-            found = merged(given, host_variables(self, task_vars or {}), os.environ)
-            args = untagged({**self._task.args, **{name: value for name, value in found.items() if value is not None}})
+            args = untagged(self.options(task_vars or {}))
         except KubeError as error:
             return {**result, "failed": True, "msg": str(error)}
         result.update(run_module(self.MODULE, args, self._task.check_mode))
         return result
+
+    def options(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The module's options."""
+        del task_vars
+        return t.cast("dict[str, t.Any]", self._task.args)
+
+
+class ClusterModule(LocalModule):
+    """Runs a module that reaches into the cluster, with the connection options that the host's variables give."""
+
+    def options(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The module's options, the connection among them."""
+        given = {name: value for name, value in self._task.args.items() if name in (*VARIABLES, "allow_any_server")}
+        found = merged(given, host_variables(self, task_vars), os.environ)
+        return {**self._task.args, **{name: value for name, value in found.items() if value is not None}}
 
 
 def host_variables(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -22,29 +22,13 @@ if t.TYPE_CHECKING:
     from testinfra.host import Host
 
 PULL_SECRET = "registry"
-# Their tests work on the one platform of the lab, or look at what is on it: one after the other.
-ON_THE_PLATFORM = {
-    "test_awx",
-    "test_examples",
-    "test_lab",
-    "test_mlflow",
-    "test_preflight",
-    "test_site",
-    "test_storage",
-}
-
-
 # They take longest: begun first, so that the lanes of pytest-xdist end together.
-FIRST = ["test_databases", "test_services"]
+FIRST = {"test_databases", "test_services"}
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that nothing else of the platform may run beside, and order the others."""
+    """Put the longest files first."""
     items.sort(key=lambda item: item.path.stem in FIRST, reverse=True)
-    for item in items:
-        if item.path.stem in ON_THE_PLATFORM:
-            item.add_marker(pytest.mark.platform)
 
 
 def read_lab() -> dict[str, t.Any]:

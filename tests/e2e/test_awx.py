@@ -16,6 +16,8 @@ from e2e.cluster import ROOT, Cluster
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.platform
+
 JOB = Path(__file__).with_name("awx_job.py")
 
 

@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     from e2e.cluster import Cluster
 
 
+pytestmark = pytest.mark.platform
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 CALL = f'import mlops; print(mlops.call("iris", [{ROW}]))'
 CODE = "code"  # minio_code_bucket

@@ -16,6 +16,8 @@ from e2e.volume import Volume, own_volume
 if t.TYPE_CHECKING:
     from testinfra.host import Host
 
+pytestmark = pytest.mark.platform
+
 Image = t.Callable[[str], str]
 
 

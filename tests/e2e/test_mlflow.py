@@ -19,6 +19,8 @@ from ansible_collections.mlops.platform.plugins.modules import mlflow_user
 if t.TYPE_CHECKING:
     from e2e.cluster import Cluster
 
+pytestmark = pytest.mark.platform
+
 Result = dict[str, t.Any]
 Run = t.Callable[..., Result]
 

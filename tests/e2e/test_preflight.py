@@ -18,6 +18,8 @@ from ansible_collections.mlops.platform.plugins.module_utils._preflight import i
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.platform
+
 NAMES = ["reachability", "version", "permissions", "node addresses", "capacity", "images", "storage"]
 
 

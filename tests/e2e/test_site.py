@@ -11,6 +11,8 @@ from e2e.cluster import Cluster
 from e2e.fleet import member
 from e2e.runs import failures, play, recap
 
+pytestmark = pytest.mark.platform
+
 AWAY = "https://127.0.0.1:9"
 OTHER = "https://other.example.org:6443"
 

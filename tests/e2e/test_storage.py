@@ -14,6 +14,8 @@ from ansible_collections.mlops.platform.plugins.module_utils._nfs.dropin import 
 if t.TYPE_CHECKING:
     from testinfra.host import Host
 
+pytestmark = pytest.mark.platform
+
 NFS_ROOT = "/bitnami"
 FOLDERS = ("/etc/ganesha/exports.d", "/etc/exports.d")
 DEFAULTS = yaml.safe_load((ROOT / "roles" / "defaults" / "defaults" / "main.yml").read_text(encoding="utf-8"))

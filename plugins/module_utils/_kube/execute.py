@@ -18,7 +18,7 @@ from .ownership import carried, only, value_at, without
 from .prune import KIND_IN_USE, Fate, Pruner
 from .ready import FAILED, unready
 from .remove import doomed, raise_all, removals, remove_all
-from .resources import CRD, Resources
+from .resources import CRD, Resources, served
 from .watch import Watch, remaining
 
 FIRST_HANDS = "kube_set-given-once"
@@ -184,17 +184,16 @@ def step(key: Key) -> float:
 def await_served(client: Client, specs: t.Iterable[t.Mapping[str, t.Any]], until: float) -> None:
     """Wait, but not for ever, until discovery, which cannot be watched, names the kinds of established CRDs."""
     left = [
-        (f"/apis/{spec['group']}/{version['name']}", spec["names"]["plural"])
+        (f"{spec['group']}/{version['name']}", spec["names"]["plural"])
         for spec in specs
         for version in spec["versions"]
         if version["served"]
     ]
-    while left := [(path, plural) for path, plural in left if not serves(client, path, plural)]:
+    while left := [
+        (version, plural)
+        for version, plural in left
+        if plural not in {item["name"] for item in served(client, version)}
+    ]:
         if time.monotonic() > until:
             return
         time.sleep(0.2)
-
-
-def serves(client: Client, path: str, plural: str) -> bool:
-    """Whether a group version has a resource."""
-    return any(item["name"] == plural for item in (client.find(path) or {}).get("resources") or [])

@@ -85,6 +85,12 @@ POD = KNOWN["v1", "Pod"]
 EVENT = KNOWN["v1", "Event"]
 
 
+def served(client: Client, api_version: str) -> list[dict[str, t.Any]]:
+    """The resources of a group version on the server, as its discovery has them now."""
+    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    return (client.find(root) or {}).get("resources") or []
+
+
 class Resources:
     """Finds kinds: in the table, in the set's own CRDs, or on the server.
 
@@ -153,6 +159,5 @@ class Resources:
         """The kinds of a group version on the server, asked for once."""
         with self._lock:
             if api_version not in self._asked:
-                root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-                self._asked[api_version] = (self.client.find(root) or {}).get("resources") or []
+                self._asked[api_version] = served(self.client, api_version)
             return self._asked[api_version]

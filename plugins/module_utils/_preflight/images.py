@@ -27,7 +27,7 @@ REFUSED = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", "ErrImageNeverPull"}
 )
 # What registries and container engines say to somebody who does not sign in.
-NOT_SIGNED_IN = ("401", "403", "unauthorized", "denied", "authoriz", "authentication required", "no basic auth")
+NOT_SIGNED_IN = ("401", "403", "denied", "authoriz", "authentication required", "no basic auth")
 CONTAINER = {
     "name": "image",
     # No image has this program. The attempt to start it is the proof that the image is there.
@@ -86,10 +86,15 @@ def pod(image: str, pull_secrets: t.Iterable[str]) -> dict[str, t.Any]:
     }
 
 
+def state_of(found: Object) -> Object:
+    """The state of the pod's container; empty while it has none."""
+    status = found.get("status") or {}
+    return next((item.get("state") or {} for item in status.get("containerStatuses") or []), {})
+
+
 def outcome(found: Object) -> str | None:
     """Empty when the image is there, the reason when it cannot be had, None while that is open."""
-    status = found.get("status") or {}
-    state: Object = next((item.get("state") or {} for item in status.get("containerStatuses") or []), {})
+    state = state_of(found)
     waiting = state.get("waiting") or {}
     if waiting.get("reason") in REFUSED:
         return " ".join(str(waiting.get("message") or waiting["reason"]).split())
@@ -116,17 +121,10 @@ class Attempts:
         if not any(word in said.lower() for word in NOT_SIGNED_IN):
             return True
         name = found["metadata"]["name"]
-        if waiting_of(found).get("reason") == "ImagePullBackOff":
+        if (state_of(found).get("waiting") or {}).get("reason") == "ImagePullBackOff":
             self._over.add(name)
             return False
         return name in self._over
-
-
-def waiting_of(found: Object) -> Object:
-    """What the pod's container waits for; empty when it does not wait."""
-    status = found.get("status") or {}
-    state: Object = next((item.get("state") or {} for item in status.get("containerStatuses") or []), {})
-    return state.get("waiting") or {}
 
 
 def pulled(client: Client, images: t.Sequence[str], secrets_: t.Sequence[Object], seconds: float) -> dict[str, str]:
