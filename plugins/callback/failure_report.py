@@ -112,5 +112,13 @@ class CallbackModule(CallbackBase):
 
 def hosts_of(play: t.Any, whole: bool = False) -> set[str]:
     """Names of the hosts of a play under --limit; of its batch that runs now, or of the whole play."""
+    if is_template(play.hosts):
+        # The pattern is made when a play begins; which hosts one that did not begin was meant for is not known.
+        return set()
     inventory = play.get_variable_manager()._inventory
     return {host.name for host in inventory.get_hosts(play.hosts, ignore_restrictions=whole)}
+
+
+def is_template(hosts: t.Any) -> bool:
+    """Whether a pattern of hosts, or one of a list, is still a template."""
+    return any("{{" in pattern for pattern in ([hosts] if isinstance(hosts, str) else hosts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import PurePath
 
 import pytest
 import yaml
@@ -17,6 +18,8 @@ if t.TYPE_CHECKING:
 pytestmark = pytest.mark.platform
 
 NFS_ROOT = "/bitnami"
+# The file of the export that the role nfs_server looks at its work with.
+SERVERS_OWN = "nfs-server-check"
 FOLDERS = ("/etc/ganesha/exports.d", "/etc/exports.d")
 DEFAULTS = yaml.safe_load((ROOT / "roles" / "defaults" / "defaults" / "main.yml").read_text(encoding="utf-8"))
 COMPONENTS = {name: row for name, row in DEFAULTS["mlops_components"].items() if "folder" in row}
@@ -24,9 +27,10 @@ SERVICES = {"nfs-ganesha.service", "nfs-server.service"}
 
 
 @pytest.fixture(scope="module")
-def drop_ins(nfs01: Host) -> list[str]:
-    """Paths of the files that hold exports."""
-    return t.cast("list[str]", nfs01.run(f"find {' '.join(FOLDERS)} -type f").stdout.splitlines())
+def drop_ins(nfs01: Host, clusters: dict[str, Cluster]) -> list[str]:
+    """Paths of the files that hold the platform's exports; those of other tests come and go."""
+    paths = t.cast("list[str]", nfs01.run(f"find {' '.join(FOLDERS)} -type f").stdout.splitlines())
+    return [path for path in paths if PurePath(path).stem in {*clusters, SERVERS_OWN}]
 
 
 def test_a_cluster_has_one_file_of_exports_that_root_alone_writes(

@@ -54,12 +54,22 @@ SITE = """
     - ansible.builtin.debug: {msg: "{{ inventory_hostname }} is ready"}
 """
 
+# The pattern of the second play is made when it begins.
+LATER = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.fail: {msg: no network}
+- hosts: "{{ 'all' }}"
+  gather_facts: false
+"""
+
 
 def run(folder: Path, hosts: str, play: str = PLAY, *options: str) -> tuple[str, str]:
     """What a run says before and in the report."""
     (folder / "play.yml").write_text(play)
     command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", hosts, "-c", "local", str(folder / "play.yml"), *options]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     before, _, report = result.stdout.partition("FAILURES ")
     return before, report
 
@@ -99,6 +109,12 @@ def test_a_host_is_missed_when_one_play_did_not_come_to_it() -> None:
     assert failure_report.unreached(meant, {"a": {"one", "two"}, "b": {"two"}, "c": {"nfs"}}) == {"three"}
     assert failure_report.unreached(meant, {"a": {"one", "two"}, "c": {"nfs"}}) == {"two", "three"}
     assert failure_report.unreached(meant, {"a": {"one", "two"}, "b": {"two", "three"}, "c": {"nfs"}}) == set()
+
+
+def test_a_play_whose_hosts_are_not_known_yet_is_not_asked_for_them(tmp_path: Path) -> None:
+    before, report = run(tmp_path, "one,", LATER)
+    assert "failed: one in the playbook" in report
+    assert "Could not match" not in before + report
 
 
 def test_nothing_is_printed_when_all_is_well(tmp_path: Path) -> None:

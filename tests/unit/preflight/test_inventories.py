@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
 from playbook import run
 
 CLUSTER = {
@@ -48,6 +49,14 @@ def written(folder: Path, inventory: dict[str, t.Any]) -> str:
     path = folder / "hosts.yml"
     path.write_text(yaml.safe_dump(inventory))
     return str(path)
+
+
+def encrypted(folder: Path, text: str) -> Path:
+    """A file of variables beside the inventory, which the password "right" opens."""
+    path = folder / "group_vars" / "all" / "vault.yml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(VaultLib([("default", VaultSecret(b"right"))]).encrypt(text))
+    return path
 
 
 @pytest.mark.parametrize("name", ["user", "desa", "test", "prod"])
@@ -201,6 +210,36 @@ def test_a_missing_vault_password_is_named(tmp_path: Path) -> None:
     assert "platform_master_key" in (found := said("-i", str(tmp_path / "hosts.yml")))
     assert "--ask-vault-pass" in found
     assert "ANSIBLE_VAULT_PASSWORD_FILE" in found
+
+
+@pytest.mark.parametrize("password", [None, "another"])
+@pytest.mark.parametrize("playbook", ["site", "images", "report", "uninstall"])
+def test_a_file_that_the_vault_s_password_does_not_open_is_named(
+    tmp_path: Path, playbook: str, password: str | None
+) -> None:
+    written(tmp_path, GOOD)
+    secret = encrypted(tmp_path, "vault_platform_master_key: one")
+    options = []
+    if password:
+        (tmp_path / "password").write_text(password)
+        options = ["--vault-password-file", str(tmp_path / "password")]
+    text = said("-i", str(tmp_path / "hosts.yml"), *options, playbook=playbook)
+    assert (
+        f"{secret}: it is encrypted, and the vault's password is missing or wrong; give it with --ask-vault-pass"
+        in text
+    )
+    assert "PLAY [" not in text
+
+
+def test_a_file_that_the_vault_s_password_opens_is_read(tmp_path: Path) -> None:
+    inventory = copy.deepcopy(GOOD)
+    inventory["prod"]["vars"]["platform_master_key"] = "{{ vault_platform_master_key }}"
+    path = written(tmp_path, inventory)
+    encrypted(tmp_path, "vault_platform_master_key: short")
+    (tmp_path / "password").write_text("right")
+    assert "platform_master_key: it has 5 characters" in said(
+        "-i", path, "--vault-password-file", f"{tmp_path}/password"
+    )
 
 
 @pytest.mark.parametrize("playbook", ["site", "storage", "platform", "uninstall", "model"])
