@@ -244,8 +244,6 @@ from ..module_utils._nfs.backend import Backend, BackendError, read_text, sweep
 from ..module_utils._nfs.folders import open_root
 from ..module_utils._nfs.values import RefusedError
 
-LOCK = "/run/mlops-nfs-exports.lock"
-
 
 def argument_spec() -> dict[str, t.Any]:
     """The module's parameters."""
@@ -369,7 +367,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     command = server.runner(module)
     try:
-        with apply.locked(LOCK, module.params["lock_timeout"], module.check_mode):
+        with apply.locked(apply.LOCK, module.params["lock_timeout"], module.check_mode):
             kind = server.choose(module.params["backend"], command, module.check_mode)
             result = run(module.params, server.make(kind, command), module.check_mode, module.warn)
     except (RefusedError, BackendError) as error:

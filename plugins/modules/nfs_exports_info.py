@@ -31,6 +31,10 @@ options:
     type: str
     choices: [auto, kernel, ganesha]
     default: auto
+  lock_timeout:
+    description: Seconds to wait for a run of M(mlops.platform.nfs_exports) on the same server. V(0) waits for nobody.
+    type: int
+    default: 120
 seealso:
   - module: mlops.platform.nfs_exports
 """
@@ -102,6 +106,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._nfs import quota, server
+from ..module_utils._nfs.apply import LOCK, locked
 from ..module_utils._nfs.backend import Backend, BackendError
 from ..module_utils._nfs.dropin import DropIn
 from ..module_utils._nfs.mounts import filesystem
@@ -153,6 +158,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str"},
             "backend": {"type": "str", "choices": ["auto", *server.KINDS], "default": "auto"},
+            "lock_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
@@ -161,7 +167,9 @@ def main() -> None:
         facts = server.facts(run)
         chosen = module.params["backend"]
         kind = chosen if chosen != "auto" else next(iter(facts["running"]), "")
-        found = names(server.make(kind, run), module.params["name"]) if kind else []
+        # In the middle of a change, files and what is in force differ.
+        with locked(LOCK, module.params["lock_timeout"], check=True):
+            found = names(server.make(kind, run), module.params["name"]) if kind else []
     except (RefusedError, BackendError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -79,8 +79,9 @@ def make_namespace(cluster: Cluster, name: str) -> None:
     """A namespace from which the lab's registry can be pulled."""
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("create", "secret", "generic", PULL_SECRET, f"--namespace={name}", *pull_secret_arguments())
-    # No pod can be made before a controller has made it.
-    cluster.kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=60s")
+    # Controllers make them: without the one there are no pods, without the other a client cannot trust the server.
+    for made_later in ("serviceaccount/default", "configmap/kube-root-ca.crt"):
+        cluster.kubectl("wait", "--for=create", made_later, f"--namespace={name}", "--timeout=60s")
 
 
 def pull_secret_arguments() -> list[str]:

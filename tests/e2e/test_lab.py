@@ -80,6 +80,8 @@ def test_two_pods_share_a_volume_and_the_server_has_the_right_owner(
     assert (note.uid, note.gid) == (volume.uid, volume.uid)
 
 
+# Meanwhile no pod of the node can mount.
+@pytest.mark.alone
 def test_a_restart_of_the_csi_node_pod_interrupts_no_writer(
     cluster: Cluster, volume: Volume, namespace: str, image: Image, nfs01: Host
 ) -> None:

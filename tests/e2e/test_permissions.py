@@ -27,7 +27,7 @@ def platform(cluster: Cluster) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def user(cluster: Cluster, namespace: str, platform: Platform, tmp_path: Path) -> dict[str, str]:
+def user(cluster: Cluster, namespace: str, platform: Platform, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The connection of a ServiceAccount that may do what preflight lists."""
     cluster.kubectl("create", "serviceaccount", "operator", f"--namespace={namespace}")
     granted = wanted([platform.namespace], ["redis"])
@@ -39,7 +39,8 @@ def user(cluster: Cluster, namespace: str, platform: Platform, tmp_path: Path) -
     ca_cert = tmp_path / "ca.crt"
     ca_cert.write_text(cluster.get("configmap", "kube-root-ca.crt", f"--namespace={namespace}")["data"]["ca.crt"])
     server = {"cluster_kubeconfig": "", "cluster_host": cluster.facts["server"]}
-    return {**server, "cluster_api_key": token, "cluster_ca_cert": str(ca_cert)}
+    yield {**server, "cluster_api_key": token, "cluster_ca_cert": str(ca_cert)}
+    cluster.kubectl("delete", "clusterrolebinding,clusterrole", f"{namespace}-operator")
 
 
 def grant(account: str, namespace: str, rights: t.Iterable[Right]) -> list[Manifest]:

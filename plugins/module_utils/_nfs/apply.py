@@ -20,6 +20,7 @@ from .plan import Plan, writable
 from .quotas import QuotaStep
 from .values import RefusedError
 
+LOCK = "/run/mlops-nfs-exports.lock"
 _REMEDIES = {
     errno.EROFS: "the file system is read-only; mount it read-write",
     errno.ENOSPC: "the disk is full; free some space",

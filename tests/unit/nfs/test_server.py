@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.mlops.platform.plugins.module_utils._nfs import server
+from ansible_collections.mlops.platform.plugins.module_utils._nfs.apply import locked
 from ansible_collections.mlops.platform.plugins.module_utils._nfs.values import RefusedError
 from ansible_collections.mlops.platform.plugins.modules import nfs_exports_info
 
@@ -62,7 +63,7 @@ def test_none_is_refused_but_in_check_mode(monkeypatch: pytest.MonkeyPatch) -> N
 
 def info(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kernel: KernelServer) -> dict[str, t.Any]:
     monkeypatch.setattr(server, "make", lambda kind, run: kernel.backend())
-    with patch_module_args({"backend": "kernel"}), pytest.raises(SystemExit):
+    with patch_module_args({"backend": "kernel", "lock_timeout": 0}), pytest.raises(SystemExit):
         nfs_exports_info.main()
     return t.cast("dict[str, t.Any]", json.loads(capsys.readouterr().out))
 
@@ -91,3 +92,13 @@ def test_without_the_rights_the_remedy_is_told(
     said = info(monkeypatch, capsys, kernel)
     assert said["failed"]
     assert said["msg"] == "backend: /dev/vdb: Operation not permitted; run with become"
+
+
+def test_nothing_is_told_in_the_middle_of_a_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lock = str(tmp_path / "lock")
+    monkeypatch.setattr(nfs_exports_info, "LOCK", lock)
+    with locked(lock, 0, check=False):
+        said = info(monkeypatch, capsys, KernelServer(tmp_path))
+    assert said["msg"] == f"lock_timeout: another run holds {lock}; wait for it and run again"
