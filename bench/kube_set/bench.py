@@ -111,8 +111,8 @@ def rounds(case: Case) -> int:
 
 
 @contextlib.contextmanager
-def lab() -> t.Iterator[Cluster]:
-    """The lab's first cluster, directly and through the delay proxy."""
+def lab(other: str) -> t.Iterator[Cluster]:
+    """The lab's first cluster, directly and through the delay proxy, and the kubectl to compare with."""
     facts = next(iter(json.loads((ROOT / ".lab" / "lab.json").read_text())["clusters"].values()))
     record = Records(Path(facts["state_dir"]) / "processes").read("kube-apiserver")
     if record is None:
@@ -132,7 +132,7 @@ def lab() -> t.Iterator[Cluster]:
             delayed.write(yaml.safe_dump(config))
             delayed.flush()
             yield Cluster(
-                [record.argv[0], "kubectl"],
+                [other] if other else [record.argv[0], "kubectl"],
                 {0: Path(facts["kubeconfig"]), DELAY: Path(delayed.name)},
                 {0: server.geturl(), DELAY: near},
             )
@@ -225,10 +225,12 @@ def main() -> int:
     """Measure, print, and fail when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="the whole matrix")
-    wanted = cases(parser.parse_args().full)
+    parser.add_argument("--kubectl", default="", metavar="PATH", help="another kubectl than that of the lab's version")
+    options = parser.parse_args()
+    wanted = cases(options.full)
     # So that what it made is removed when it is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    with lab() as cluster, tempfile.TemporaryDirectory(prefix="bench-kube-set-") as folder:
+    with lab(options.kubectl) as cluster, tempfile.TemporaryDirectory(prefix="bench-kube-set-") as folder:
         tools = {tool.name: tool(cluster, Path(folder)) for tool in TOOLS}
         try:
             for tool in tools.values():
