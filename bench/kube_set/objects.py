@@ -63,7 +63,8 @@ def body(kind: str, number: int, changed: str) -> Object:
     bodies: dict[str, Object] = {
         "ConfigMap": {"data": {**texts, "changed": changed if number == 0 else "never"}},
         "Secret": {"stringData": {f"password-{index}": f"secret {index} of {number}" for index in range(4)}},
-        "Service": {"spec": {"selector": app, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}},
+        # Without an address: twenty hosts would take all that the lab has.
+        "Service": {"spec": {"clusterIP": "None", "selector": app, "ports": [{"port": 80, "targetPort": "http"}]}},
         "ServiceAccount": {"automountServiceAccountToken": False},
         "Role": {"rules": [{"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get", "list", "watch"]}]},
         "RoleBinding": {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import typing as t
 
@@ -17,6 +18,10 @@ from ansible_collections.mlops.platform.plugins.filter.secrets import derived_se
 
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,55}[a-z0-9])?")
 LOCAL = ("localhost", "127.0.0.1")
+# A part of an address that may be any number. A plain * would take names as well, such as 10.1.evil.com.
+# MLflow reads a pattern only where it sees a *: in a class of characters, one stands for itself.
+DIGIT = "[0-9*]"
+NUMBERS = (DIGIT, DIGIT * 2, DIGIT * 3)
 Row = t.Mapping[str, t.Any]
 
 
@@ -32,7 +37,7 @@ def mlflow_hosts(
     if exposure.get("host"):
         outer.append(exposure["host"])
     if kind in ("node_port", "load_balancer"):
-        outer += [_pattern(network) for network in networks]
+        outer += [pattern for network in networks for pattern in _patterns(network)]
     inner = [*service_names(service, namespace), *LOCAL]
     hosts = [name for host in [*inner, *outer] for name in _with_port(host)]
     origins = [f"{scheme}://{name}" for host in outer for name in _with_port(host) for scheme in ("http", "https")]
@@ -49,7 +54,7 @@ def _with_port(host: str) -> list[str]:
     return [host] if host.endswith("*") or ":" in host else [host, f"{host}:*"]
 
 
-def _pattern(network: str) -> str:
+def _patterns(network: str) -> list[str]:
     """The addresses of a network, as far as whole parts of the address are fixed."""
     try:
         net = ipaddress.ip_network(network)
@@ -58,8 +63,8 @@ def _pattern(network: str) -> str:
     if net.version == 6:
         raise AnsibleFilterError(f"mlflow_allowed_hosts: name the addresses of {network}; IPv6 has no pattern")
     parts = str(net.network_address).split(".")
-    fixed = net.prefixlen // 8
-    return ".".join(parts[:fixed]) + ("" if fixed == len(parts) else ".*")
+    fixed = parts[: net.prefixlen // 8]
+    return [".".join([*fixed, *free]) for free in itertools.product(NUMBERS, repeat=len(parts) - len(fixed))]
 
 
 def mlflow_auth_config(url: str, administrator: str, permission: str, cache_seconds: int) -> str:
@@ -108,10 +113,18 @@ def mlflow_store(store: Row, application: Row, master_key: str, cluster: str) ->
     """The object store of the artifacts: its Secret, and the entry of minio_application for the cluster's own MinIO.
 
     The store has the fields type, endpoint, region, bucket, access_key and secret_key of the variables object_store_*.
+    In the cluster's own MinIO the application may reach its folder alone.
     """
+    folder = application["folder"].rstrip("/")
+    application = {key: value for key, value in application.items() if key != "folder"}
     if store["type"] == "minio":
         rows = minio_applications(
-            [application], master_key, cluster, store["endpoint"], store["region"], variable="mlflow_s3_secret"
+            [{**application, "prefix": f"{folder}/" if folder else ""}],
+            master_key,
+            cluster,
+            store["endpoint"],
+            store["region"],
+            variable="mlflow_s3_secret",
         )
         return rows[0]
     return {"application": {}, "secret_name": f"minio-{application['name']}", "secret": external_store(store)}

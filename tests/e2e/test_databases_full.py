@@ -58,6 +58,17 @@ def assert_databases_lost_nothing(platform: Platform, found: Load) -> None:
     execute(platform, "postgresql-0", "pg_amcheck --install-missing --heapallindexed postgres")
 
 
+def assert_transactions_are_whole(platform: Platform) -> None:
+    """Each of pgbench's transactions changes three balances and notes that: all of it is there, or nothing."""
+    sums = ["SELECT sum(delta) FROM pgbench_history"]
+    sums += [f"SELECT sum({table[0]}balance) FROM pgbench_{table}" for table in ("accounts", "tellers", "branches")]
+    script = f"psql -AtqXc 'SELECT count(*) FROM pgbench_history' -c '{' UNION ALL '.join(sums)}'"
+    count, *found = execute(platform, "postgresql-0", script).split()
+    assert int(count) > 100, "pgbench did not get on"
+    assert len(found) == 4
+    assert len(set(found)) == 1, found
+
+
 def assert_objects_lost_nothing(platform: Platform, found: Load) -> None:
     with minio(platform) as client:
         wrong = [
@@ -91,6 +102,7 @@ def test_ten_kills_under_load_lose_no_confirmed_write(platform: Platform) -> Non
         for component in BOTH:
             found.await_more(component)
     assert_databases_lost_nothing(platform, found)
+    assert_transactions_are_whole(platform)
 
 
 def test_all_go_on_after_a_restart_of_the_storage_server(platform: Platform, nfs01: Host) -> None:

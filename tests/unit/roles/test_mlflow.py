@@ -69,7 +69,7 @@ def test_secrets_are_nowhere_but_in_secrets() -> None:
     found = objects("mlflow", **variables)
     hidden = {text for item in found if item["kind"] == "Secret" for text in item["stringData"].values()}
     hidden -= {"admin", "ana", "notebook", "ray", "mlflow", "us-east-1", "http://minio:9000", "http://mlflow:5000"}
-    hidden -= {"s3://mlflow"}
+    hidden -= {"s3://mlflow/test/unit01"}
     others = json.dumps([item for item in found if item["kind"] != "Secret"])
     assert len(hidden) == 8
     assert not [text for text in hidden if text in others]
@@ -142,6 +142,9 @@ def test_it_answers_by_the_names_that_lead_to_it(host: str, variables: Found) ->
         ("mlflow.evil.com", {}),
         ("10.1.2.3:5000", {}),
         ("10.1.3.3:30500", {"mlflow_exposure": {"type": "node_port"}, "cluster_node_networks": ["10.1.2.0/24"]}),
+        ("10.1.2.evil.com:30500", {"mlflow_exposure": {"type": "node_port"}, "cluster_node_networks": ["10.1.2.0/24"]}),
+        ("10.1.evil.com", {"mlflow_exposure": {"type": "node_port"}, "cluster_node_networks": ["10.1.0.0/16"]}),
+        ("10.1.2.3.evil.com", {"mlflow_exposure": {"type": "node_port"}, "cluster_node_networks": ["10.1.2.0/24"]}),
         ("mlflow.example.com.evil.com", {"mlflow_exposure": {"type": "ingress", "host": "mlflow.example.com"}}),
     ],
 )
@@ -173,6 +176,11 @@ def test_metrics_have_a_port_of_their_own() -> None:
         "start_http_server"
         in one(objects("mlflow", mlflow_metrics={"enabled": True}), "ConfigMap")["data"]["metrics.py"]
     )
+
+
+def test_its_user_of_minio_reaches_the_folder_of_this_cluster_alone() -> None:
+    assert value("__mlflow_store")["application"]["prefix"] == "test/unit01/"
+    assert value("__mlflow_store", mlflow_artifacts_prefix="")["application"]["prefix"] == ""
 
 
 def test_an_external_store_replaces_minio() -> None:
