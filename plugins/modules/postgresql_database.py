@@ -14,7 +14,12 @@ description:
   - One task for all databases of an application. Each belongs to a role that may sign in and nothing else; nobody else
     may connect unless it is granted.
   - It reaches the server in the cluster by a port-forward through the API server, or at O(endpoint).
-  - What was changed by hand is set right - owner, password, attributes of the owner, grants.
+  - What was changed by hand is set right - owner, password, attributes of the owner, grants, the connection limit, and
+    that the database takes connections.
+  - The owner's password has no end (VALID UNTIL), and the owner is a member of no other role. Such a membership is
+    revoked, whoever granted it, and with it what the owner passed on.
+  - Nobody can look into a database that takes no connections. It is opened, and all grants and extensions of the list
+    are made again; the diff shows V(unknown) for what they were.
   - Passwords are compared and set as SCRAM verifiers, so the server neither receives nor logs them.
 options:
   databases:

@@ -104,6 +104,10 @@ def unique(word: str) -> str:
     return f'{word} "{secrets.token_hex(3)}" Ü; DROP'
 
 
+def quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def test_a_database_in_all_its_states(server: Server) -> None:
     name = unique("shop")
     cycle(
@@ -131,7 +135,7 @@ def test_what_was_changed_by_hand_is_set_right(server: Server) -> None:
     name, guest = unique("drift"), unique("guest")
     rows = ({"name": name, "password": PASSWORD}, {"name": guest, "password": PASSWORD})
     server.run(*rows)
-    quoted = '"' + name.replace('"', '""') + '"'
+    quoted = quote(name)
     server.sql("postgres", f"ALTER ROLE {quoted} SUPERUSER CREATEDB PASSWORD 'by hand'")
     server.sql("postgres", f"ALTER DATABASE {quoted} OWNER TO postgres")
     server.sql("postgres", f"GRANT ALL ON DATABASE {quoted} TO PUBLIC")
@@ -143,6 +147,57 @@ def test_what_was_changed_by_hand_is_set_right(server: Server) -> None:
     assert server.sql(name, "SELECT 1", name, PASSWORD) == [1]
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         server.sql(name, "SELECT 1", guest, PASSWORD)
+    assert not server.run(*rows)["changed"]
+
+
+UNTIL = ("ALTER ROLE {name} VALID UNTIL '2999-01-01'",)
+# Granted twice, once by another role; and passed on, which stands in the way of a revocation.
+MEMBER = (
+    "GRANT pg_read_all_data TO {name}",
+    "CREATE ROLE {keeper}",
+    "GRANT pg_read_all_data TO {keeper} WITH ADMIN OPTION",
+    "GRANT pg_read_all_data TO {name} GRANTED BY {keeper}",
+    "GRANT pg_monitor TO {name} WITH ADMIN OPTION",
+    "GRANT pg_monitor TO {keeper} GRANTED BY {name}",
+)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "field", "before"),
+    [(UNTIL, "valid_until", "2999-01-01 00:00:00+00"), (MEMBER, "member_of", ["pg_monitor", "pg_read_all_data"])],
+)
+def test_what_an_owner_got_by_hand_is_taken(server: Server, by_hand: t.Any, field: str, before: t.Any) -> None:
+    name, keeper = unique("one"), unique("keeper")
+    row = {"name": name, "password": PASSWORD}
+    server.run(row)
+    for statement in by_hand:
+        server.sql("postgres", statement.format(name=quote(name), keeper=quote(keeper)))
+    planned, done = server.run(row, check=True), server.run(row)
+    assert planned["configured"] == done["configured"] == [f"role {name}"], done
+    assert planned["diff"] == done["diff"]
+    assert planned["diff"]["before"][f"role {name}"][field] == before
+    memberships = "SELECT count(*) FROM pg_auth_members WHERE member = quote_ident(current_user)::regrole"
+    assert server.sql(name, memberships, name, PASSWORD) == [0]
+    assert not server.run(row)["changed"]
+
+
+def test_a_closed_database_is_opened_and_what_is_in_it_made_as_wanted(server: Server) -> None:
+    name, guest, other = unique("closed"), unique("reader"), unique("other")
+    rows = [{"name": one, "password": PASSWORD} for one in (name, guest, other)]
+    rows[0].update(grants=[{"role": guest, "access": "read"}], extensions=["pg_trgm"])
+    server.run(*rows)
+    server.sql(name, "CREATE TABLE kept AS SELECT 1 AS a", name, PASSWORD)
+    server.sql(name, f"REVOKE SELECT ON kept FROM {quote(guest)}")
+    server.sql("postgres", f"GRANT CONNECT ON DATABASE {quote(name)} TO {quote(other)}")
+    server.sql("postgres", f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false")
+    planned, done = server.run(*rows, check=True), server.run(*rows)
+    assert planned["configured"] == done["configured"] == [f"database {name}"], done
+    assert planned["diff"] == done["diff"]
+    before = planned["diff"]["before"][f"database {name}"]
+    assert (before["allow_connections"], before["grants"]) == (False, {guest: "unknown", other: "unknown"})
+    assert server.sql(name, "SELECT a FROM kept", guest, PASSWORD) == [1]
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        server.sql(name, "SELECT 1", other, PASSWORD)
     assert not server.run(*rows)["changed"]
 
 

@@ -13,6 +13,8 @@ with contextlib.suppress(ImportError):  # the module says so
     from psycopg import sql
 
 NONE, OTHER = "none", "other"
+# What a database holds that takes no connections: nobody can look.
+UNKNOWN = "unknown"
 RELATIONS = ("tables", "sequences")
 # Per word: privileges on the database, on the schema public, on its tables and on its sequences.
 LEVELS: dict[str, tuple[frozenset[str], ...]] = {

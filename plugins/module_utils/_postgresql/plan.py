@@ -11,7 +11,7 @@ import dataclasses
 import typing as t
 
 from . import PostgresqlError, scram
-from .access import NONE, statements
+from .access import NONE, UNKNOWN, statements
 from .read import MAINTENANCE, Database, Role, State
 from .wanted import Wanted
 
@@ -28,6 +28,7 @@ ATTRIBUTES = {
     "rolbypassrls": ("NOBYPASSRLS", False),
 }
 GIVEN, OTHER_PASSWORD, NO_PASSWORD = "as given", "another", "none"
+FOREVER = "infinity"
 Shown = dict[str, t.Any]
 
 
@@ -79,25 +80,49 @@ def _refuse(state: State, rows: t.Sequence[Wanted]) -> None:
 
 
 def _role(name: str, found: Role | None, password: str | None) -> Change:
-    texts = {attribute: text for attribute, (text, _wanted) in ATTRIBUTES.items()}
-    wanted = {attribute: value for attribute, (_text, value) in ATTRIBUTES.items()}
     known = password is None or (found is not None and scram.matches(password, found.stored))
-    stored = found and (GIVEN if known else OTHER_PASSWORD if found.stored else NO_PASSWORD)
-    before = {"password": stored, **found.attributes} if found else None
-    change = Change(f"role {name}", before, {"password": GIVEN, **wanted})
-    clauses = [texts[item] for item in ATTRIBUTES if not found or found.attributes[item] != wanted[item]]
-    statement = sql.SQL("ALTER ROLE {} " if found else "CREATE ROLE {} ").format(sql.Identifier(name))
-    statement += sql.SQL(" ".join(clauses))
-    if not known and password is not None:
-        statement += sql.SQL(" PASSWORD {}").format(sql.Literal(scram.verifier(password)))
-    change.steps.append((MAINTENANCE, False, [statement]))
+    after = _role_as(GIVEN, Role(None, {attribute: value for attribute, (_text, value) in ATTRIBUTES.items()}))
+    change = Change(f"role {name}", _shown_role(found, known) if found else None, after)
+    done = _attributes(name, found, None if known else password)
+    done += [_left(name, role, grantor) for role, grantor in (found.memberships if found else ())]
+    change.steps.append((MAINTENANCE, False, done))
     return change
+
+
+def _shown_role(found: Role, known: bool = False) -> Shown:
+    return _role_as(GIVEN if known else OTHER_PASSWORD if found.stored else NO_PASSWORD, found)
+
+
+def _role_as(password: str, role: Role) -> Shown:
+    member_of = sorted({name for name, _grantor in role.memberships})
+    valid_until = role.valid_until or FOREVER
+    return {"password": password, **role.attributes, "valid_until": valid_until, "member_of": member_of}
+
+
+def _attributes(name: str, found: Role | None, password: str | None) -> list[sql.Composed]:
+    """The statement that makes the role, or gives it what it misses and the password, if any."""
+    missing = [text for item, (text, wanted) in ATTRIBUTES.items() if not found or found.attributes[item] != wanted]
+    clauses: list[sql.Composable] = [sql.SQL(text) for text in missing]
+    if found and (found.valid_until or FOREVER) != FOREVER:
+        clauses.append(sql.SQL("VALID UNTIL {}").format(sql.Literal(FOREVER)))
+    if password is not None:
+        clauses.append(sql.SQL("PASSWORD {}").format(sql.Literal(scram.verifier(password))))
+    start = sql.SQL("ALTER ROLE {} " if found else "CREATE ROLE {} ").format(sql.Identifier(name))
+    return [start + sql.SQL(" ").join(clauses)] if clauses else []
+
+
+def _left(name: str, role: str, grantor: str | None) -> sql.Composed:
+    """The statement that ends a membership, with what the member granted by it."""
+    # Since PostgreSQL 16 a superuser revokes what the first superuser granted, unless another is named.
+    by = sql.SQL(" GRANTED BY {}").format(sql.Identifier(grantor)) if grantor else sql.SQL("")
+    return sql.SQL("REVOKE {} FROM {}{} CASCADE").format(sql.Identifier(role), sql.Identifier(name), by)
 
 
 def _database(row: Wanted, found: Database | None) -> Change:
     after = {
         "owner": row.owner,
         "connection_limit": row.connection_limit,
+        "allow_connections": True,
         "open_to_all": False,
         "extensions": sorted({*row.extensions, *(found.extensions if found else ())}),
         "grants": dict(row.grants),
@@ -116,8 +141,9 @@ def _shown(found: Database | None) -> Shown | None:
     return {
         "owner": found.owner,
         "connection_limit": found.connection_limit,
+        "allow_connections": found.allow_connections,
         "open_to_all": bool(found.public),
-        "extensions": sorted(found.extensions),
+        "extensions": sorted(found.extensions) if found.allow_connections else UNKNOWN,
         "grants": {role: word for role, word in sorted(found.grants.items()) if word != NONE},
     }
 
@@ -133,6 +159,9 @@ def _on_server(row: Wanted, found: Database | None) -> list[sql.Composed]:
         done.append(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, limit))
     if not found or found.public:
         done.append(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    if found and not found.allow_connections:
+        # Last, so that nobody signs in by what was just taken; the next step signs in itself.
+        done.append(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
     return done
 
 
@@ -155,6 +184,5 @@ def _removed(row: Wanted, state: State, keep_owner: bool) -> list[Change]:
         changes.append(Change(f"database {row.name}", _shown(found), None, [(MAINTENANCE, False, [drop])]))
     if role and found and not keep_owner and not found.owner_has_more:
         drop = sql.SQL("DROP ROLE {}").format(sql.Identifier(row.owner))
-        before = {"password": OTHER_PASSWORD if role.stored else NO_PASSWORD, **role.attributes}
-        changes.append(Change(f"role {row.owner}", before, None, [(MAINTENANCE, False, [drop])]))
+        changes.append(Change(f"role {row.owner}", _shown_role(role), None, [(MAINTENANCE, False, [drop])]))
     return changes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .access import Held, level
+from .access import UNKNOWN, Held, level
 from .session import Session
 from .wanted import Wanted
 
@@ -17,12 +17,20 @@ MAINTENANCE = "postgres"
 ATTRIBUTES = ("rolcanlogin", "rolsuper", "rolcreatedb", "rolcreaterole", "rolreplication", "rolbypassrls")
 
 ROLES = """
-SELECT rolname, rolpassword, rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls
+SELECT rolname, rolpassword, rolvaliduntil::text,
+  rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls
 FROM pg_catalog.pg_authid WHERE rolname = ANY(%s)
 """
+# Before PostgreSQL 16, who granted a membership may be gone.
+MEMBERSHIPS = """
+SELECT m.rolname, r.rolname, g.rolname FROM pg_catalog.pg_auth_members a
+JOIN pg_catalog.pg_roles m ON m.oid = a.member JOIN pg_catalog.pg_roles r ON r.oid = a.roleid
+LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantor
+WHERE m.rolname = ANY(%s) ORDER BY 1, 2, 3
+"""
 DATABASES = """
-SELECT d.datname, r.rolname, d.datconnlimit FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
-WHERE d.datname = ANY(%s)
+SELECT d.datname, r.rolname, d.datconnlimit, d.datallowconn
+FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = ANY(%s)
 """
 # Who else depends on a role, apart from one database and what is in it.
 OTHERS = """
@@ -63,6 +71,10 @@ class Role:
 
     stored: str | None = dataclasses.field(repr=False)
     attributes: dict[str, bool]
+    # When its password ends; None and infinity are never.
+    valid_until: str | None = None
+    # The roles that it is a member of, each with who granted it.
+    memberships: list[tuple[str, str | None]] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -71,6 +83,7 @@ class Database:
 
     owner: str
     connection_limit: int
+    allow_connections: bool = True
     public: frozenset[str] = frozenset()
     extensions: tuple[str, ...] = ()
     # The word for what each other role holds.
@@ -92,10 +105,12 @@ def read(session: Session, rows: t.Sequence[Wanted]) -> State:
     names = [row.name for row in rows]
     roles = sorted({role for row in rows for role in (row.owner, *(name for name, _ in row.grants))})
     state = State()
-    for name, stored, *attributes in session.rows(MAINTENANCE, ROLES, [roles]):
-        state.roles[name] = Role(stored, dict(zip(ATTRIBUTES, attributes)))
-    for name, owner, limit in session.rows(MAINTENANCE, DATABASES, [names]):
-        state.databases[name] = Database(owner, limit)
+    for name, stored, until, *attributes in session.rows(MAINTENANCE, ROLES, [roles]):
+        state.roles[name] = Role(stored, dict(zip(ATTRIBUTES, attributes)), until)
+    for member, role, grantor in session.rows(MAINTENANCE, MEMBERSHIPS, [roles]):
+        state.roles[member].memberships.append((role, grantor))
+    for name, owner, limit, allowed in session.rows(MAINTENANCE, DATABASES, [names]):
+        state.databases[name] = Database(owner, limit, allowed)
     held = _on_databases(session, names)
     for row in rows:
         found = state.databases.get(row.name)
@@ -118,6 +133,9 @@ def _complete(session: Session, row: Wanted, found: Database, held: dict[str, fr
         return
     found.public = held.pop("", frozenset())
     roles = sorted({name for name, _ in row.grants} | set(held) - {row.owner})
+    if not found.allow_connections:
+        found.grants = dict.fromkeys(roles, UNKNOWN)
+        return
     if roles:
         found.grants = _grants(session, row, roles, held)
     if row.extensions:

@@ -33,6 +33,8 @@ def texts(change: Change) -> list[str]:
 def running(**changes: t.Any) -> State:
     """A server that is as `row()` wants it, but for the changes."""
     role = Role(scram.verifier(PASSWORD), {**GOOD, **changes.pop("attributes", {})})
+    role.valid_until = changes.pop("valid_until", None)
+    role.memberships = changes.pop("memberships", [])
     return State({"shop": role}, {"shop": Database("shop", -1, **changes)})
 
 
@@ -65,11 +67,59 @@ def test_without_a_password_the_roles_own_stays() -> None:
         ({"attributes": {"rolsuper": True}}, 'ALTER ROLE "shop" NOSUPERUSER'),
         ({"attributes": {"rolcanlogin": False, "rolcreatedb": True}}, 'ALTER ROLE "shop" LOGIN NOCREATEDB'),
         ({"public": frozenset({"CONNECT"})}, 'REVOKE ALL ON DATABASE "shop" FROM PUBLIC'),
+        ({"valid_until": "2999-01-01 00:00:00+00"}, "ALTER ROLE \"shop\" VALID UNTIL 'infinity'"),
+        ({"valid_until": "-infinity"}, "ALTER ROLE \"shop\" VALID UNTIL 'infinity'"),
+        (
+            {"valid_until": "2001-01-01 00:00:00+00", "attributes": {"rolsuper": True}},
+            "ALTER ROLE \"shop\" NOSUPERUSER VALID UNTIL 'infinity'",
+        ),
+        (
+            {"memberships": [("pg_read_all_data", "postgres")]},
+            'REVOKE "pg_read_all_data" FROM "shop" GRANTED BY "postgres" CASCADE',
+        ),
+        ({"memberships": [('a "team"', None)]}, 'REVOKE "a ""team""" FROM "shop" CASCADE'),
+        ({"allow_connections": False}, 'ALTER DATABASE "shop" ALLOW_CONNECTIONS true'),
     ],
 )
 def test_drift_is_repaired_with_nothing_else(change: dict[str, t.Any], statement: str) -> None:
     (found,) = planned(running(**change), row())
     assert (found.kind, texts(found)) == ("configured", [statement])
+
+
+@pytest.mark.parametrize("until", [None, "infinity"])
+def test_a_password_without_an_end_is_left_alone(until: str | None) -> None:
+    assert planned(running(valid_until=until), row()) == []
+
+
+def test_a_membership_is_ended_for_each_who_granted_it_and_shown_once() -> None:
+    (found,) = planned(running(memberships=[("team", "postgres"), ("team", "keeper"), ("all", "postgres")]), row())
+    assert texts(found) == [
+        'REVOKE "team" FROM "shop" GRANTED BY "postgres" CASCADE',
+        'REVOKE "team" FROM "shop" GRANTED BY "keeper" CASCADE',
+        'REVOKE "all" FROM "shop" GRANTED BY "postgres" CASCADE',
+    ]
+    assert found.before == {**(found.after or {}), "member_of": ["all", "team"]}
+    assert (found.after or {})["member_of"] == []
+
+
+def test_only_an_owners_memberships_are_ended() -> None:
+    state = running(grants={"guest": "read"})
+    state.roles["guest"] = Role(None, GOOD, "2001-01-01 00:00:00+00", [("pg_monitor", "postgres")])
+    assert planned(state, row(grants=[{"role": "guest", "access": "read"}])) == []
+
+
+def test_a_closed_database_is_opened_before_all_that_is_wanted_in_it_is_made() -> None:
+    held = {"guest": "unknown", "old": "unknown"}
+    state = running(allow_connections=False, public=frozenset({"CONNECT"}), grants=held)
+    state.roles["guest"] = Role(None, GOOD)
+    (found,) = planned(state, row(extensions=["pg_trgm"], grants=[{"role": "guest", "access": "connect"}]))
+    (_, _, outside), (place, _, inside) = found.steps
+    assert outside[-1].as_string(None) == 'ALTER DATABASE "shop" ALLOW_CONNECTIONS true'
+    assert (place, inside[0].as_string(None)) == ("shop", 'CREATE EXTENSION IF NOT EXISTS "pg_trgm" SCHEMA public')
+    assert 'GRANT CONNECT ON DATABASE "shop" TO "guest"' in texts(found)
+    assert 'REVOKE ALL ON DATABASE "shop" FROM "old"' in texts(found)
+    before = {"allow_connections": False, "extensions": "unknown", "grants": held}
+    assert found.before == {**(found.after or {}), "open_to_all": True, **before}
 
 
 def test_another_owner_and_limit_are_set_right() -> None:
