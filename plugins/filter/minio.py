@@ -11,6 +11,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mlops.platform.plugins.filter.secrets import derived_secret
+from ansible_collections.mlops.platform.plugins.module_utils._minio import MinioError, values
 
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,56}[a-z0-9])?")
 # Secrets of users are derived with their names, and the administrator's with this one.
@@ -68,6 +69,7 @@ def external_store(store: Row) -> dict[str, t.Any]:
     for field in ("endpoint", "bucket", "access_key", "secret_key"):
         if not store.get(field):
             raise AnsibleFilterError(f"object_store_{field}: it is empty; an external object store needs it")
+    _taken(values.bucket_name, store["bucket"], "object_store_bucket")
     return {key: value for key, value in store.items() if key != "type"}
 
 
@@ -87,6 +89,25 @@ def _user(row: Row, master_key: str, cluster: str) -> dict[str, t.Any]:
     }
 
 
+def minio_root_user(name: str, others: t.Mapping[str, t.Sequence[str]]) -> str:
+    """The administrator's name, if MinIO takes it and none of the others has it; those by the variable that has them.
+
+    Absent ones count too: the administrator is not removed as one of them.
+    """
+    for variable, names in others.items():
+        if name in names:
+            raise AnsibleFilterError(f"{variable}, {name}: minio_root_user has this name too; change one of them")
+    return _taken(values.access_key, name, "minio_root_user")
+
+
+def _taken(check: t.Callable[[str, str], str], value: str, field: str) -> str:
+    """The value, if a check of the modules takes it."""
+    try:
+        return check(value, field)
+    except MinioError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -95,5 +116,6 @@ class FilterModule:
         return {
             "minio_applications": minio_applications,
             "minio_external": minio_external,
+            "minio_root_user": minio_root_user,
             "minio_users": minio_users,
         }

@@ -1,7 +1,7 @@
 # Copyright: the mlops.platform maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis's configuration."""
+"""Redis's configuration, and the password of one that is not the role's."""
 
 from __future__ import annotations
 
@@ -61,9 +61,20 @@ def _literal(value: Value) -> str:
     return str(value) if str(value) else '""'
 
 
+def redis_external_password(given: str) -> str:
+    """The password of a Redis of one's own, whose length is not judged here. Empty: it has none."""
+    # KubeRay writes it into a shell's command without quotes.
+    if any(character.isspace() or not character.isprintable() for character in given):
+        raise AnsibleFilterError(
+            "redis_password: Ray cannot give a password with white space or control characters to Redis; remove a line"
+            " break at its end, or give Redis another password"
+        )
+    return given
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Names and functions."""
-        return {"redis_conf": redis_conf}
+        return {"redis_conf": redis_conf, "redis_external_password": redis_external_password}

@@ -16,6 +16,8 @@ from ansible_collections.mlops.platform.plugins.module_utils import _digest as d
 
 SHORTEST = 12
 LONGEST = 43
+# A given secret that is longer is something else, such as a file, put there by mistake.
+LONGEST_GIVEN = 128
 REMEMBERED = 10
 
 
@@ -85,6 +87,10 @@ def _checked(given: str, variable: str) -> str:
     if not isinstance(given, str) or len(given) < SHORTEST:
         raise AnsibleFilterError(
             f"{variable}: it is shorter than {SHORTEST} characters; give a longer one, or leave it empty to derive it"
+        )
+    if len(given) > LONGEST_GIVEN:
+        raise AnsibleFilterError(
+            f"{variable}: it has {len(given)} characters; give at most {LONGEST_GIVEN}, or leave it empty to derive it"
         )
     if not given.isprintable() or not given.isascii() or any(character.isspace() for character in given):
         raise AnsibleFilterError(f"{variable}: use only printable ASCII characters and no white space")

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mlops.platform.plugins.module_utils._images import table
+from ansible_collections.mlops.platform.plugins.module_utils._images import environment, table
 from ansible_collections.mlops.platform.plugins.module_utils._images.registry import login_of
 
 ROWS = {name: row for name, row in table.load().items() if row["group"] == "platform"}
 RUNS = [name for name, row in ROWS.items() if "user" in row]
+# What is built on the image ml, which holds the environment.
+LEAVES = ["mlflow", "ray", "notebook"]
 # Programs that make programs, by their names in any folder of programs, with a triplet before and a version behind.
 COMPILER = re.compile(
     r"(^|/)bin/([a-z0-9_]+-linux-gnu-)?"
@@ -50,28 +52,43 @@ class Layer(t.NamedTuple):
 
 
 @pytest.fixture(scope="module")
+def certs(lab: dict[str, t.Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what the registry's certificate is checked by."""
+    folder = tmp_path_factory.mktemp("certs")
+    shutil.copy(Path(lab["state_dir"]) / "pki" / "ca.crt", folder / "ca.crt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def configurations(lab: dict[str, t.Any], certs: Path) -> dict[str, t.Any]:
+    """The configuration of each image."""
+    found = {}
+    for name in ROWS:
+        ask = ["skopeo", "inspect", "--config", f"--cert-dir={certs}", *source(lab, name)]
+        found[name] = json.loads(subprocess.run(ask, check=True, capture_output=True).stdout)
+    return found
+
+
+def source(lab: dict[str, t.Any], name: str) -> list[str]:
+    """An image of the registry, and who asks for it, as options of skopeo."""
+    return [f"--authfile={lab['state_dir']}/registry/auth.json", f"docker://{table.reference(name, lab['registry'])}"]
+
+
+@pytest.fixture(scope="module")
 def layers(
-    lab: dict[str, t.Any], tmp_path_factory: pytest.TempPathFactory
+    lab: dict[str, t.Any], certs: Path, configurations: dict[str, t.Any], tmp_path_factory: pytest.TempPathFactory
 ) -> t.Iterator[tuple[list[Layer], dict[str, t.Any]]]:
     """Each layer of all images once, unpacked, and the configuration of each image."""
     folder = tmp_path_factory.mktemp("contents")
-    state = Path(lab["state_dir"])
-    (folder / "certs").mkdir()
-    shutil.copy(state / "pki" / "ca.crt", folder / "certs" / "ca.crt")
-    source = [f"--authfile={state}/registry/auth.json"]
-    found = {}
     try:
         for name in ROWS:
-            reference = f"docker://{table.reference(name, lab['registry'])}"
             place = f"containers-storage:[overlay@{folder}/storage+{folder}/run]localhost/{name}:latest"
-            copy = ["skopeo", "copy", "--quiet", f"--src-cert-dir={folder}/certs", *source, reference, place]
+            copy = ["skopeo", "copy", "--quiet", f"--src-cert-dir={certs}", *source(lab, name), place]
             subprocess.run(copy, check=True, capture_output=True)
-            ask = ["skopeo", "inspect", "--config", f"--cert-dir={folder}/certs", *source, reference]
-            found[name] = json.loads(subprocess.run(ask, check=True, capture_output=True).stdout)
         rows = json.loads((folder / "storage" / "overlay-layers" / "layers.json").read_text())
         yield (
             [Layer(row["diff-digest"], folder / "storage" / "overlay" / row["id"] / "diff") for row in rows],
-            found,
+            configurations,
         )
     finally:
         subprocess.run(["umount", "--quiet", str(folder / "storage" / "overlay")], check=False, capture_output=True)
@@ -116,15 +133,24 @@ def test_no_layer_holds_a_secret(layers: tuple[list[Layer], dict[str, t.Any]], l
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_an_image_runs_as_its_user_and_not_as_root(layers: tuple[list[Layer], dict[str, t.Any]], name: str) -> None:
-    user = layers[1][name]["config"]["User"]
+def test_an_image_runs_as_its_user_and_not_as_root(configurations: dict[str, t.Any], name: str) -> None:
+    user = configurations[name]["config"]["User"]
     assert user == ROWS[name]["user"]
     assert all(int(part) > 0 for part in user.split(":"))
 
 
-@pytest.mark.parametrize("leaf", ["mlflow", "ray", "notebook"])
-def test_the_environment_lies_on_a_node_once(layers: tuple[list[Layer], dict[str, t.Any]], leaf: str) -> None:
-    ml, found = (layers[1][name]["rootfs"]["diff_ids"] for name in ("ml", leaf))
+@pytest.mark.parametrize("name", ["ml", *LEAVES])
+def test_an_image_says_which_lock_it_holds(configurations: dict[str, t.Any], name: str) -> None:
+    """The contract of training and serving: what the labels say in the registry is this checkout's lock."""
+    said = configurations[name]["config"].get("Labels") or {}
+    wanted = environment.labels(table.environment_of(name))
+    assert set(wanted) == {"mlops.platform.env_id", "mlops.platform.lock"}
+    assert {label: said.get(label) for label in wanted} == wanted
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_the_environment_lies_on_a_node_once(configurations: dict[str, t.Any], leaf: str) -> None:
+    ml, found = (configurations[name]["rootfs"]["diff_ids"] for name in ("ml", leaf))
     assert found[: len(ml)] == ml
     assert 1 <= len(found) - len(ml) <= 2, "a leaf is thin"
 

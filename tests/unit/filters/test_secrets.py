@@ -47,7 +47,8 @@ def test_white_space_around_the_key_is_not_part_of_it() -> None:
 
 
 def test_a_given_secret_wins_and_needs_no_key() -> None:
-    assert derived(None, given="a-given-secret") == "a-given-secret"
+    for given in ("twelve-chars", "x" * 128):
+        assert derived(None, given=given) == given
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,10 @@ def test_a_given_secret_wins_and_needs_no_key() -> None:
         ({"key": None}, "platform_master_key: it is empty"),
         ({"key": "k" * 31}, "platform_master_key: it has 31 characters; at least 32"),
         ({"given": "tiny", "variable": "redis_password"}, "redis_password: it is shorter than 12"),
+        (
+            {"given": "x" * 129, "variable": "redis_password"},
+            "redis_password: it has 129 characters; give at most 128, or leave it empty",
+        ),
         ({"given": "with white space"}, "printable ASCII"),
         ({"given": "ungewöhnliches-wort"}, "printable ASCII"),
         ({"generation": 0}, "'0' is not a number above 0"),

@@ -12,6 +12,7 @@ import rendering
 import yaml
 from ansible.template import trust_as_template
 
+from ansible_collections.mlops.platform.plugins.module_utils._images import mirror
 from ansible_collections.mlops.platform.plugins.module_utils._nfs import ganesha_conf
 
 V3 = {"nfs_server_v3": True}
@@ -220,3 +221,15 @@ def test_when_the_check_of_the_volumes_runs(run: str, sets: list[str], tags: lis
     found = {"sets": [{"name": name} for name in sets]}
     engine = rendering.templar("nfs_check", nfs_check_run=run, ansible_run_tags=tags, __nfs_check_sets=found)
     assert engine.template(trust_as_template("{{ " + condition + " }}")) is runs
+
+
+def test_every_image_of_the_driver_is_mirrored() -> None:
+    role = rendering.role_file("csi_driver_nfs", "defaults")
+    names = [name for name in role if name.endswith("_image")]
+    assert "csi_driver_nfs_image" in names
+    engine = rendering.templar("csi_driver_nfs", csi_driver_nfs_registry="mirror.example.com")
+    wanted = {name: str(engine.template(role[name])) for name in names}
+    rows = rendering.role_file("images", "defaults")["images_mirrored"]
+    mirrored = [mirror.mirrored_from(row) for row in rows]
+    there = {f"mirror.example.com/{image.name}:{image.tag}" for image in mirrored}
+    assert {name: image for name, image in wanted.items() if image not in there} == {}

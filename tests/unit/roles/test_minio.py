@@ -158,8 +158,9 @@ def test_with_an_external_store_there_are_only_the_secrets_of_notebooks_and_ray(
             "url": "s3://team/test/unit01/code",
         }
     assert [item["kind"] for item in objects("minio", **store, minio_code_bucket="")] == ["Namespace"]
-    with pytest.raises(AnsibleError, match="object_store_bucket: it is empty"):
-        objects("minio", **{**store, "object_store_bucket": ""})
+    for bucket, message in (("", "it is empty"), ("Team_A", "S3 refuses the bucket name 'Team_A': write only a-z")):
+        with pytest.raises(AnsibleError, match=f"object_store_bucket: {message}"):
+            objects("minio", **{**store, "object_store_bucket": bucket})
 
 
 def test_an_address_for_code_names_the_folder_of_the_application() -> None:
@@ -177,6 +178,18 @@ def test_an_address_for_code_names_the_folder_of_the_application() -> None:
         ({"minio_policies": [{"name": "own", "policy": {"Statement": []}}]}, "minio_policies: policies.own.policy"),
         ({"minio_users": [{"access_key": "a"}]}, "minio_users: users.access_key: 'a' has 1 characters"),
         ({"minio_applications": [{"name": "shop", "quota": "much"}]}, "minio_applications: applications.shop.quota"),
+        ({"minio_root_user": "ab"}, "minio_root_user: 'ab' has 2 characters; write at least 3"),
+        ({"minio_users": [{"access_key": "root", "state": "absent"}]}, "minio_users, root: minio_root_user has this"),
+        ({"minio_root_user": "ana", "minio_users": [{"access_key": "ana"}]}, "minio_users, ana: minio_root_user has"),
+        (
+            {"minio_applications": [{"name": "root", "state": "absent"}]},
+            "minio_applications, root: minio_root_user has this name too; change one of them",
+        ),
+        (
+            {"minio_root_user": "shop", "minio_applications": [{"name": "shop"}]},
+            "minio_applications, shop: minio_root_user has this name too",
+        ),
+        ({"minio_root_user": "notebook"}, "minio_applications, notebook: minio_root_user has this name too"),
     ],
 )
 def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(
@@ -192,6 +205,7 @@ def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(
     ("variables", "message"),
     [
         ({"minio_root_password": "short"}, "minio_root_password: it is shorter than 12"),
+        ({"minio_root_password": "x" * 129}, "minio_root_password: it has 129 characters; give at most 128"),
         ({"minio_applications": [{"name": "Shop"}]}, "minio_applications, Shop: the Secret is named after it"),
         ({"minio_applications": [{"name": "shop", "secret_key": "short"}]}, "minio_applications, shop: it is shorter"),
         ({"minio_applications": [{"name": "root"}]}, "minio_applications, root: a user of this name would get"),

@@ -199,8 +199,9 @@ def test_an_external_store_replaces_minio() -> None:
     assert "mlops.platform/uses-minio" not in pod(**variables)["metadata"]["labels"]
     egress = one(objects("mlflow", **variables), "NetworkPolicy")["spec"]["egress"]
     assert {"ports": [{"port": 8443, "protocol": "TCP"}]} in egress
-    with pytest.raises(AnsibleError, match="object_store_secret_key: it is empty"):
-        objects("mlflow", **{**variables, "object_store_secret_key": ""})
+    for name, wrong, message in (("secret_key", "", "it is empty"), ("bucket", "team/", "S3 refuses the bucket name")):
+        with pytest.raises(AnsibleError, match=f"object_store_{name}: {message}"):
+            objects("mlflow", **{**variables, f"object_store_{name}": wrong})
 
 
 def test_with_tls_of_minio_artifacts_go_by_https_and_the_certificate_is_checked() -> None:
@@ -232,6 +233,8 @@ def test_clients_learn_where_the_ca_of_the_server_lies() -> None:
         ({"mlflow_pod_labels": {"app.kubernetes.io/name": "x"}}, "app.kubernetes.io/name belongs to the role"),
         ({"platform_previous_master_key": "short"}, "platform_previous_master_key: it has 5 characters"),
         ({"mlflow_flask_secret_key": "short"}, "mlflow_flask_secret_key: it is shorter than 12"),
+        ({"mlflow_admin_password": "x" * 129}, "mlflow_admin_password: it has 129 characters; give at most 128"),
+        ({"minio_root_user": "mlflow"}, "mlflow_bucket*, mlflow: minio_root_user has this name too"),
     ],
 )
 def test_what_a_later_task_would_refuse_is_refused_before_anything_changes(variables: Found, message: str) -> None:

@@ -41,6 +41,19 @@ def test_with_a_redis_of_ones_own_only_the_secret_is_made() -> None:
     assert one(found, "Secret")["stringData"]["password"] == "theirs"
 
 
+@pytest.mark.parametrize("password", ["", "kurz", "größer", "x" * 200])
+def test_the_password_of_a_redis_of_ones_own_is_not_judged(password: str) -> None:
+    found = objects("redis", mlops_redis_external="redis.example.com:6379", redis_password=password)
+    assert one(found, "Secret")["stringData"]["password"] == password
+
+
+@pytest.mark.parametrize("password", ["of-a-file-with-its-end\n", "two words", "bell\a"])
+def test_a_password_that_ray_cannot_give_to_redis_is_refused(password: str) -> None:
+    with pytest.raises(AnsibleError, match="redis_password: Ray cannot give a password with white space") as error:
+        objects("redis", mlops_redis_external="redis.example.com:6379", redis_password=password)
+    assert password not in str(error.value)
+
+
 def test_with_tls_there_is_no_plain_port() -> None:
     found = conf(redis_tls={"issuer": "company"})
     assert {"port 0", "tls-port 6379", "tls-cert-file /run/secrets/redis-tls/tls.crt"} <= set(found)
