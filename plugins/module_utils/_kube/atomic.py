@@ -64,6 +64,8 @@ def rules_of(obj: t.Mapping[str, t.Any]) -> Rules:
 
 def same(wanted: t.Any, live: t.Any, path: Path, rules: Rules) -> bool:
     """Whether a value is equal, but for what the server makes of it."""
+    if rules is EXACT:
+        return exact(wanted, live)
     if isinstance(wanted, dict) and isinstance(live, dict):
         return all(
             same(wanted[name], value, (*path, name), rules) if name in wanted else is_default(value, path, name, rules)
@@ -74,6 +76,15 @@ def same(wanted: t.Any, live: t.Any, path: Path, rules: Rules) -> bool:
     if type(wanted) is type(live) and wanted == live:
         return True
     return rules.typed and is_quantity(path) and same_quantity(wanted, live)
+
+
+def exact(one: t.Any, other: t.Any) -> bool:
+    """Whether two values are equal, true and 1 being none."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(exact(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(exact(*pair) for pair in zip(one, other))
+    return type(one) is type(other) and bool(one == other)
 
 
 def is_default(value: t.Any, path: Path, name: str, rules: Rules) -> bool:

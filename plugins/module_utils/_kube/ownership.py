@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from .atomic import EXACT, same
+from .atomic import exact
 from .compare import Fields, pick
 from .objects import Object
 
@@ -62,7 +62,7 @@ def differing(wanted: t.Any, live: t.Any, fields: Fields, path: Path) -> t.Itera
     below = {name: value for name, value in fields.items() if name[:2] in ("f:", "k:")}
     if not below:
         # The server compares what is applied to the letter, before it fills in defaults.
-        if path and not same(wanted, live, (), EXACT):
+        if path and not exact(wanted, live):
             yield path, wanted, live
         return
     for name, inner in below.items():

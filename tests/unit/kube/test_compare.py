@@ -173,6 +173,11 @@ CASES: dict[str, tuple[Object, Object, bool]] = {
         )
         for value in (False, 0, "", {}, [])
     },
+    "true against one in a custom kind's whole list": (
+        wanted(CUSTOM, groups=[{"on": True}]),
+        live({"f:groups": {}}, CUSTOM, groups=[{"on": 1}]),
+        False,
+    ),
     "a worker group with its default": (
         wanted("ray.io/v1", workerGroupSpecs=[{"groupName": "a"}]),
         live({"f:workerGroupSpecs": {}}, "ray.io/v1", workerGroupSpecs=[{"groupName": "a", "numOfHosts": 1}]),
