@@ -20,7 +20,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.urls import open_url
 from ansible.template import trust_as_template
 
-from ..module_utils._kube.documents import Document, opened, parse
+from ..module_utils._kube.documents import Document, all_opened, loaded, opened, parse
 from ..module_utils._kube.errors import Faults, KubeError
 from ._kube_action import untagged
 
@@ -28,7 +28,7 @@ Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
 ROLE_TEMPLATES = "templates/kube/*.yml.j2"
 MANIFESTS = (".yml", ".yaml", ".json")
-FORMAT = "1"  # of the cache; a new one makes old files unused
+FORMAT = "2"  # of the cache; a new one makes old files unused
 
 
 class Renderer:
@@ -185,14 +185,24 @@ def downloaded(url: str, sha256: str | None) -> bytes:
 def parsed(data: bytes, source: str) -> list[Document]:
     """The objects of a manifest. Parsing megabytes of YAML takes seconds, so the result is cached by its hash."""
     cached = cache_folder() / f"{hashlib.sha256(data).hexdigest()}.{FORMAT}.json"
-    with contextlib.suppress(OSError, ValueError):
-        return [document for value in json.loads(cached.read_bytes()) for document in opened(value, source)]
+    values = remembered(cached)
+    if values is not None:
+        return all_opened(values, source)
     try:
-        found = parse(data.decode(), source)
+        values = loaded(data.decode(), source)
     except UnicodeDecodeError as error:
         raise KubeError(f"{source} is not UTF-8 text") from error
-    store(cached, json.dumps([document.object for document in found]).encode())
+    found = all_opened(values, source)
+    store(cached, json.dumps(values).encode())
     return found
+
+
+def remembered(path: Path) -> list[t.Any] | None:
+    """All documents of a manifest, the empty ones too, so that each keeps its number; or None."""
+    with contextlib.suppress(OSError, ValueError):
+        values = json.loads(path.read_bytes())
+        return values if isinstance(values, list) else None
+    return None
 
 
 def cache_folder() -> Path:

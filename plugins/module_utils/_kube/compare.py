@@ -14,25 +14,13 @@ from __future__ import annotations
 import json
 import typing as t
 
+from .atomic import Path, Rules, rules_of, same
 from .objects import Object
-from .quantity import FIELDS, HOLDERS
-from .quantity import equal as same_quantity
 
 Fields = dict[str, t.Any]
 # The server does not track these as owned.
 UNTRACKED = ("apiVersion", "kind")
 UNTRACKED_META = ("name", "namespace")
-# Defaults that the server writes into values which one manager owns as a whole, by name and by the name of the whole.
-DEFAULTS: Fields = {
-    "apiVersion": "v1",
-    "protocol": "TCP",
-    "scope": "*",
-    "divisor": "0",
-    "expirationSeconds": 3600,
-    "numOfHosts": 1,  # of a group of Ray workers
-}
-MATCHING: Fields = {"namespaceSelector": {}, "objectSelector": {}, "matchPolicy": "Equivalent"}
-DEFAULTS_OF: dict[str, Fields] = {"matchConstraints": MATCHING, "matchResources": MATCHING}
 
 
 def applied_entry(obj: t.Mapping[str, t.Any], manager: str) -> dict[str, t.Any] | None:
@@ -49,7 +37,7 @@ def matches(wanted: Object, live: Object, manager: str) -> bool:
     entry = applied_entry(live, manager)
     if entry is None or entry.get("apiVersion") != wanted["apiVersion"]:
         return False
-    return equal(tracked(wanted), live, entry.get("fieldsV1") or {}, "")
+    return equal(tracked(wanted), live, entry.get("fieldsV1") or {}, (), rules_of(wanted))
 
 
 def tracked(obj: Object) -> Object:
@@ -60,34 +48,34 @@ def tracked(obj: Object) -> Object:
     return {**rest, "metadata": meta} if meta else rest
 
 
-def equal(wanted: t.Any, live: t.Any, fields: Fields, key: str, holder: str = "") -> bool:
+def equal(wanted: t.Any, live: t.Any, fields: Fields, path: Path, rules: Rules) -> bool:
     """Whether a value is as wanted, guided by the fields that the set applied."""
     if not fields:
-        return same(wanted, live, key, holder)
+        return same(wanted, live, path, rules)
     if isinstance(wanted, dict) and isinstance(live, dict):
-        return equal_maps(wanted, live, fields, key)
+        return equal_maps(wanted, live, fields, path, rules)
     if isinstance(wanted, list) and isinstance(live, list):
-        return equal_lists(wanted, live, fields)
+        return equal_lists(wanted, live, fields, path, rules)
     return False
 
 
-def equal_maps(wanted: Object, live: Object, fields: Fields, key: str) -> bool:
+def equal_maps(wanted: Object, live: Object, fields: Fields, path: Path, rules: Rules) -> bool:
     """Whether a mapping is as wanted and all its fields are owned."""
     owned = {name[2:] for name in fields if name.startswith("f:")}
     if owned != wanted.keys():
         return False
     return all(
-        equal(value, live[name], fields[f"f:{name}"], name, key) if name in live else is_empty(value)
+        equal(value, live[name], fields[f"f:{name}"], (*path, name), rules) if name in live else is_empty(value)
         for name, value in wanted.items()
     )
 
 
 def is_empty(value: t.Any) -> bool:
-    """Whether the server leaves the value out of its answers, although it was applied and is owned."""
+    """Whether the server leaves the value out of its answers, although it was applied: that it is owned proves that."""
     return value in ("", 0, False) or value == {} or value == []
 
 
-def equal_lists(wanted: list[t.Any], live: list[t.Any], fields: Fields) -> bool:
+def equal_lists(wanted: list[t.Any], live: list[t.Any], fields: Fields, path: Path, rules: Rules) -> bool:
     """Whether a list that several managers may share holds what is wanted, in the wanted order."""
     entries = [(name[:2], json.loads(name[2:]), below) for name, below in fields.items() if name != "."]
     if len(entries) != len(wanted):
@@ -95,7 +83,9 @@ def equal_lists(wanted: list[t.Any], live: list[t.Any], fields: Fields) -> bool:
     places = []
     for form, selector, below in entries:
         mine, theirs = place(wanted, form, selector, partly=True), place(live, form, selector)
-        if mine is None or theirs is None or (form == "k:" and not equal(wanted[mine], live[theirs], below, "")):
+        if mine is None or theirs is None:
+            return False
+        if form == "k:" and not equal(wanted[mine], live[theirs], below, path, rules):
             return False
         places.append((mine, theirs))
     return [theirs for _mine, theirs in sorted(places)] == sorted(theirs for _mine, theirs in places)
@@ -116,18 +106,3 @@ def pick(items: list[t.Any], selector: dict[str, t.Any], partly: bool = False) -
     if not found and partly:
         found = [item for item in mappings if all(item.get(name, value) == value for name, value in selector.items())]
     return found[0] if len(found) == 1 else None
-
-
-def same(wanted: t.Any, live: t.Any, key: str, holder: str) -> bool:
-    """Whether a value that one manager owns as a whole is equal, but for the server's defaults."""
-    if isinstance(wanted, dict) and isinstance(live, dict):
-        defaults = DEFAULTS_OF.get(key, DEFAULTS)
-        return all(
-            same(wanted[name], value, name, key) if name in wanted else name in defaults and defaults[name] == value
-            for name, value in live.items()
-        ) and all(name in live or is_empty(value) for name, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(live, list):
-        return len(wanted) == len(live) and all(same(one, other, "", "") for one, other in zip(wanted, live))
-    if type(wanted) is type(live) and wanted == live:
-        return True
-    return (key in FIELDS or holder in HOLDERS) and same_quantity(wanted, live)

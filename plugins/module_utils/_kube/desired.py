@@ -91,17 +91,25 @@ def without_nulls(value: t.Any, path: str = "") -> t.Any:
 
 def encoded(secret: Object, where: str) -> Object:
     """A Secret with stringData moved to data, as the server does it."""
-    texts = secret.pop("stringData", None) or {}
-    data = dict(secret.get("data") or {})
-    for name, value in texts.items():
-        if not isinstance(value, str):
-            raise KubeError(
-                f"{where}: Secret {secret['metadata']['name']}: stringData.{name} is not text: put it in quotes"
-            )
-        data[name] = base64.b64encode(value.encode()).decode()
+    given = {field: texts(secret, field, where) for field in ("data", "stringData")}
+    secret.pop("stringData", None)
+    moved = {name: base64.b64encode(value.encode()).decode() for name, value in given["stringData"].items()}
+    data = {**given["data"], **moved}
     if data:
         secret["data"] = data
     return secret
+
+
+def texts(secret: Object, field: str, where: str) -> dict[str, str]:
+    """A Secret's values of one field; what is no text could not be hidden, and is refused without being shown."""
+    title = f"{where}: Secret {secret['metadata']['name']}: {field}"
+    found = secret.get(field) or {}
+    if not isinstance(found, dict):
+        raise KubeError(f"{title} is no mapping of names to texts")
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise KubeError(f"{title}.{name} is not text: put it in quotes")
+    return found
 
 
 def add_hashes(objects: t.Mapping[Key, Object]) -> None:

@@ -38,9 +38,18 @@ def entry(key: Key, before: Object | None, after: Object | None, mask: Mask) -> 
     return {
         "before_header": str(key) if before else f"{key} (absent)",
         "after_header": str(key) if after else f"{key} (absent)",
-        "before": mask.text(dump(old)),
-        "after": mask.text(dump(new)),
+        "before": mask.text(dump(hidden(old, mask))),
+        "after": mask.text(dump(hidden(new, mask))),
     }
+
+
+def hidden(value: t.Any, mask: Mask) -> t.Any:
+    """The value without what is secret in its texts: YAML writes many of them in another form."""
+    if isinstance(value, dict):
+        return {name: hidden(item, mask) for name, item in value.items()}
+    if isinstance(value, list):
+        return [hidden(item, mask) for item in value]
+    return mask.text(value) if isinstance(value, str) else value
 
 
 def dump(obj: Object | None) -> str:

@@ -14,6 +14,10 @@ import yaml
 from .errors import Faults, KubeError
 
 Base: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+TAG = "tag:yaml.org,2002:"
+MERGE = f"{TAG}merge"
+# The parser quotes the signs that it misses, and what it found: a tag, an anchor, an alias or a part of a value.
+QUOTED = re.compile(r"""('.{1,2}'|"'")|['"].*""", re.DOTALL)
 NAME = re.compile(r"^[a-z0-9A-Z]([-a-z0-9A-Z.:_]*[a-z0-9A-Z])?$")
 
 
@@ -27,32 +31,60 @@ class Document(t.NamedTuple):
 class StrictLoader(Base):  # type: ignore[misc]
     """A safe loader that does not swallow a key that is given twice."""
 
+    def flatten_mapping(self, node: t.Any) -> None:
+        """Put merged keys (<<) into the mapping, and remember its own: those may override merged ones."""
+        if not hasattr(node, "own"):
+            node.own = list(node.value)
+        super().flatten_mapping(node)
+
     def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
         """The mapping, or an error at the second of two equal keys."""
         mapping: dict[t.Any, t.Any] = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value) and not any(key.value == "<<" for key, _value in node.value):
+        if len(mapping) != len(node.own) or len(node.value) != len(node.own):
             seen: set[t.Any] = set()
-            for key, _value in node.value:
+            for key in (key for key, _value in node.own if key.tag != MERGE and isinstance(key, yaml.ScalarNode)):
                 if key.value in seen:
                     raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
                 seen.add(key.value)
         return mapping
 
 
+def checked(construct: t.Callable[[t.Any, t.Any], t.Any]) -> t.Callable[[t.Any, t.Any], t.Any]:
+    """A constructor whose errors have a place, and not the value: it may be secret."""
+
+    def constructed(loader: t.Any, node: t.Any) -> t.Any:
+        try:
+            return construct(loader, node)
+        except (ValueError, KeyError, IndexError) as error:
+            kind = str(node.tag).rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"this is no {kind}: put a text in quotes", problem_mark=node.start_mark
+            ) from error
+
+    return constructed
+
+
+for name in ("int", "float", "bool"):
+    StrictLoader.add_constructor(TAG + name, checked(getattr(yaml.SafeLoader, f"construct_yaml_{name}")))
 # Dates are text for Kubernetes.
+StrictLoader.add_constructor(f"{TAG}timestamp", yaml.SafeLoader.construct_yaml_str)
 StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in pairs if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, regexp) for tag, regexp in pairs if tag != f"{TAG}timestamp"]
     for first, pairs in Base.yaml_implicit_resolvers.items()
 }
 
 
 def parse(text: str, source: str) -> list[Document]:
     """The objects of a YAML text; empty documents are ignored, lists are opened."""
+    return all_opened(loaded(text, source), source)
+
+
+def loaded(text: str, source: str) -> list[t.Any]:
+    """The documents of a YAML text, whatever they are."""
     try:
-        parsed = list(yaml.load_all(text, Loader=StrictLoader))
+        return list(yaml.load_all(text, Loader=StrictLoader))
     except yaml.YAMLError as error:
         raise KubeError(f"{source}{place(error)} is not valid YAML: {problem(error)}") from error
-    return all_opened(parsed, source)
 
 
 def all_opened(values: t.Iterable[t.Any], source: str) -> list[Document]:
@@ -72,8 +104,13 @@ def place(error: yaml.YAMLError) -> str:
 
 
 def problem(error: yaml.YAMLError) -> str:
-    """What the parser says, without the text around it, which may be secret."""
-    return str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed")
+    """What the parser says, without what stands in the text, which may be secret."""
+    text = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed")
+    if isinstance(error, yaml.constructor.ConstructorError) and "for the tag" in text:
+        return "a tag that means nothing here; put a text that begins with ! in quotes"
+    if type(error) is yaml.MarkedYAMLError:  # this file's own words
+        return text
+    return QUOTED.sub(lambda found: found[1] or "something else", text)
 
 
 def opened(value: t.Any, source: str, number: int = 1) -> list[Document]:

@@ -31,8 +31,8 @@ class Mask:
         """Remember the values of an object, if it is a Secret."""
         if not isinstance(obj, dict) or obj.get("kind") != "Secret":
             return
-        found = {text for value in (obj.get("data") or {}).values() for text in forms(value)}
-        found |= {value for value in (obj.get("stringData") or {}).values() if isinstance(value, str)}
+        found = {text for value in values(obj, "data") for text in forms(value)}
+        found |= {value for value in values(obj, "stringData") if isinstance(value, str)}
         if not found <= self.values:
             self.values |= found
             self._pattern = None
@@ -49,6 +49,12 @@ def pattern(value: str) -> str:
     """The pattern that finds a value."""
     found = re.escape(value)
     return found if len(value) >= WHOLE_WORD else rf"(?<![A-Za-z0-9_-]){found}(?![A-Za-z0-9_-])"
+
+
+def values(secret: Object, field: str) -> t.Iterable[t.Any]:
+    """What a Secret's field holds; nothing where it is no mapping, as in a document that will be refused."""
+    found = secret.get(field)
+    return found.values() if isinstance(found, dict) else ()
 
 
 def forms(value: t.Any) -> t.Iterator[str]:

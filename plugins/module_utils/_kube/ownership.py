@@ -10,7 +10,8 @@ import json
 import re
 import typing as t
 
-from .compare import Fields, pick, same
+from .atomic import exact
+from .compare import Fields, pick
 from .objects import Object
 
 # One step into an object: a field's name, or the keys of a list item.
@@ -60,8 +61,8 @@ def differing(wanted: t.Any, live: t.Any, fields: Fields, path: Path) -> t.Itera
     """The wanted fields among those given whose live value is another, or missing."""
     below = {name: value for name, value in fields.items() if name[:2] in ("f:", "k:")}
     if not below:
-        last = path[-1] if path and isinstance(path[-1], str) else ""
-        if path and not same(wanted, live, last, ""):
+        # The server compares what is applied to the letter, before it fills in defaults.
+        if path and not exact(wanted, live):
             yield path, wanted, live
         return
     for name, inner in below.items():

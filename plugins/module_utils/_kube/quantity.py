@@ -18,9 +18,20 @@ FACTORS = {
         for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
     },
 }
-# Fields whose values, or whose mappings' values, are quantities.
-HOLDERS = frozenset({"limits", "requests", "capacity", "hard"})
-FIELDS = frozenset({"sizeLimit", "divisor", "averageValue"})
+# Where the built-in kinds have quantities: mappings of them, and single ones, each with the field above it.
+HOLDERS = frozenset(
+    {("resources", "limits"), ("resources", "requests"), ("spec", "capacity"), ("spec", "hard"), ("spec", "overhead")}
+    | {("overhead", "podFixed")}
+    | {("limits", bound) for bound in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")}
+)
+FIELDS = frozenset(
+    {("emptyDir", "sizeLimit"), ("resourceFieldRef", "divisor"), ("target", "averageValue"), ("target", "value")}
+)
+
+
+def is_quantity(path: t.Sequence[str]) -> bool:
+    """Whether a built-in kind has a quantity at this place."""
+    return tuple(path[-3:-1]) in HOLDERS or tuple(path[-2:]) in FIELDS
 
 
 def value_of(text: t.Any) -> Decimal | None:

@@ -8,6 +8,7 @@ import typing as t
 
 import pytest
 from e2e.kube_set.kinds import before
+from e2e.kube_set.mutation import mutate, restore
 from e2e.kube_set.support import Object, Space, strip
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.desired import without_nulls
@@ -25,59 +26,8 @@ KINDS = (
     "ResourceQuota",
     "Ingress",
     "ValidatingAdmissionPolicy",
+    "RayService",
 )
-OTHER_FORMS = {"1000m": "1", "1": "1000m", "1024Mi": "1Gi", "1Gi": "1024Mi", "4000m": 4, "10": "10000m"}
-FIXED = ("apiVersion", "kind", "name", "selector", "matchLabels", "scaleTargetRef", "policyName")
-Place = tuple[t.Any, t.Any]
-
-
-def places(value: t.Any, below: str = "") -> list[Place]:
-    """All places of an object that may change, as container and key."""
-    found: list[Place] = []
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in pairs:
-        if key in FIXED or (below == "metadata" and key == "namespace"):
-            continue
-        found.append((value, key))
-        found += places(item, str(key))
-    return found
-
-
-def mutate(chance: random.Random, obj: Object) -> Object:
-    """The object with one random change."""
-    changed = copy.deepcopy(obj)
-    container, key = chance.choice(places(changed))
-    value = container[key]
-    if isinstance(value, str) and value in OTHER_FORMS and chance.random() < 0.5:
-        container[key] = OTHER_FORMS[value]
-    elif chance.random() < 0.25:
-        del container[key]
-    elif not isinstance(key, int) and value is None:
-        container[key] = "again"
-    elif isinstance(value, dict):
-        value[f"key{chance.randrange(3)}"] = str(chance.randrange(9))
-    elif isinstance(value, list):
-        mutate_list(chance, value)
-    elif isinstance(value, bool):
-        container[key] = not value
-    elif isinstance(value, int):
-        container[key] = max(0, value + chance.choice((-1, 1)))
-    elif isinstance(value, str):
-        container[key] = chance.choice((f"{value}{chance.randrange(9)}", value[:-1], None))
-    return changed
-
-
-def mutate_list(chance: random.Random, value: list[t.Any]) -> None:
-    """Reorder a list, or double an item with another name."""
-    if not value or chance.random() < 0.4:
-        chance.shuffle(value)
-        return
-    item = copy.deepcopy(chance.choice(value))
-    if isinstance(item, dict) and "name" in item:
-        item["name"] = f"{item['name']}{chance.randrange(9)}"
-    if isinstance(item, dict) and "port" in item:
-        item["port"] = chance.randrange(1, 60000)
-    value.insert(chance.randrange(len(value) + 1), item)
 
 
 def fresh(space: Space, obj: Object) -> Object | None:
@@ -124,12 +74,12 @@ def nothing_more(space: Space, wanted: Object, name: tuple[str, str, str], odd: 
 def walk(space: Space, kind: str, seed: int, steps: int) -> int:
     """Change an object step by step; the number of changes that the server accepted."""
     chance = random.Random(f"{kind} {seed}")
-    current = before(kind, space.name)
+    first = current = before(kind, space.name)
     name = (current["apiVersion"], kind, current["metadata"]["name"])
     space.present(current)
     accepted = 0
     for step in range(steps):
-        wanted = mutate(chance, current)
+        wanted = restore(chance, current, first) if chance.random() < 0.15 else mutate(chance, current)
         where = f"{kind}, seed {seed}, step {step}: {wanted}"
         old = strip(space.get(*name))
         try:

@@ -75,6 +75,23 @@ def test_refused(objects: list[Object], message: str) -> None:
         made(*objects)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"data": {"pin": 86753090}}, r"Secret s: data\.pin is not text: put it in quotes"),
+        ({"data": {"pin": {"value": "86753090"}}}, r"Secret s: data\.pin is not text: put it in quotes"),
+        ({"data": {"pin": b"86753090"}}, r"Secret s: data\.pin is not text: put it in quotes"),
+        ({"stringData": {"pin": ["86753090"]}}, r"Secret s: stringData\.pin is not text: put it in quotes"),
+        ({"data": "86753090"}, r"Secret s: data is no mapping"),
+        ({"stringData": ["86753090"]}, r"Secret s: stringData is no mapping"),
+    ],
+)
+def test_a_value_of_a_secret_that_could_not_be_hidden_is_refused_and_not_shown(fields: Object, message: str) -> None:
+    with pytest.raises(KubeError, match=message) as caught:
+        made(obj("Secret", "s", **fields))
+    assert "86753090" not in str(caught.value)
+
+
 CRD = obj(
     "CustomResourceDefinition",
     "things.example.com",

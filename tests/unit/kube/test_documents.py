@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from ansible_collections.mlops.platform.plugins.module_utils._kube import documents
 from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document, duplicates, parse
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import key_of
@@ -68,6 +70,68 @@ def test_the_text_around_an_error_is_not_shown() -> None:
     with pytest.raises(KubeError) as caught:
         parse("password: hunter2\nother: [hunter2", "x.yml")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "!hunter2secret",
+            "line 5, column 13 is not valid YAML: a tag that means nothing here; put a text that begins",
+        ),
+        ("!hunter2secret!x y", "found undefined tag handle"),
+        ("!<hunter2secret> x", "put a text that begins with ! in quotes"),
+        ("!!python/object:hunter2secret x", "put a text that begins with ! in quotes"),
+        ("!!int hunter2secret", "line 5, column 13 is not valid YAML: this is no int: put a text in quotes"),
+        ("!!float hunter2secret", "this is no float"),
+        ("!!bool hunter2secret", "this is no bool"),
+        ("!!int ''", "this is no int"),
+        ("0b_", "this is no int"),
+        ("!!binary hunter2secret\u20ac", "failed to convert base64 data into ascii: something else"),
+        ("*hunter2secret", "found undefined alias"),
+        ("[1, hunter2secret", r"did not find expected ',' or '\]'"),
+        ("!!map hunter2secret", "expected a mapping node, but found scalar"),
+    ],
+)
+def test_a_value_that_is_an_error_is_not_shown(value: str, message: str) -> None:
+    with pytest.raises(KubeError, match=message) as caught:
+        parse(f"{GOOD}stringData:\n  password: {value}\n", "x.yml")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('could not determine a constructor for the tag "!hunter2\'secret"', "put a text that begins with !"),
+        ("found undefined alias 'hunter2secret'", "found undefined alias something else"),
+        ("expected ',' or ']', but got 'hunter2secret'", "expected ',' or ']', but got something else"),
+    ],
+)
+def test_what_the_parser_in_python_quotes_is_not_shown(text: str, problem: str) -> None:
+    found = documents.problem(yaml.constructor.ConstructorError(problem=text))
+    assert problem in found
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("x: {<<: {p: 1, q: 2}, p: 3}", {"x": {"p": 3, "q": 2}}),
+        ("x: &x {p: 1}\ny: {p: 3, <<: *x}", {"x": {"p": 1}, "y": {"p": 3}}),
+        ("x: {<<: [{p: 1}, {p: 2, q: 2}], q: 5}", {"x": {"p": 1, "q": 5}}),
+        ("x:\n  <<: {p: 1}\n  <<: {q: 2}\n  p: 3", {"x": {"p": 3, "q": 2}}),
+        # The deeper mapping is read after the one that takes it over.
+        ("a: {b: &x {<<: {p: 1}, p: 3}}\nz: {<<: *x, p: 9}", {"a": {"b": {"p": 3}}, "z": {"p": 9}}),
+    ],
+)
+def test_a_merged_key_may_be_overridden(text: str, wanted: dict[str, object]) -> None:
+    assert documents.loaded(text, "x.yml") == [wanted]
+
+
+@pytest.mark.parametrize("merged", ["{}", "{p: 1}", "{a: 1}", "{a: 1, b: 2}"])
+def test_an_own_key_beside_a_merge_stands_once(merged: str) -> None:
+    with pytest.raises(KubeError, match="key 'p' stands twice"):
+        parse(f"x: {{<<: {merged}, p: 3, p: 4}}", "x.yml")
 
 
 def test_duplicates_name_both_places() -> None:

@@ -78,6 +78,31 @@ def test_a_diff_of_a_new_or_removed_secret(before: Object | None, after: Object 
     assert "***" in found["before"] + found["after"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "it's one: value",
+        "with\ta tab in it",
+        "many words " * 30 + "end",
+        "double \"quoted\": 'both'",
+        "two\nlines: it's",
+    ],
+)
+def test_a_copy_in_another_object_is_hidden_in_whatever_form_yaml_writes_it(value: str) -> None:
+    copy = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "c"},
+        "data": {"copy": value, "list": [f"p={value}"], "other": "x"},
+    }
+    found = entry(Key("", "ConfigMap", "ns", "c"), copy, None, mask(secret(p=value)))
+    assert found["before"].startswith("data:\n  copy: '***'\n  list:\n  - p=***\n  other: x\n")
+
+
+@pytest.mark.parametrize("content", ["text-instead", ["a-list"], 5, None])
+def test_a_secret_that_is_none_teaches_nothing(content: t.Any) -> None:
+    assert mask({"kind": "Secret", "data": content, "stringData": content}).values == set()
+
+
 def test_a_secret_that_kubectl_applied_is_hidden_too() -> None:
     obj = secret(p="x" * 20)
     obj["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "all-of-it", "note": "stays"}

@@ -50,6 +50,17 @@ CONTAINER_STEP = (("name", "c"),)
             ["list[name=c].image"],
         ),
         ({"a": "1000m"}, live(entry("x", {"f:a": {}}), a="1"), ["a"]),
+        # The server compares to the letter: these would be its conflicts.
+        (
+            {"emptyDir": {"sizeLimit": "1024Mi"}},
+            live(entry("x", {"f:emptyDir": {"f:sizeLimit": {}}}), emptyDir={"sizeLimit": "1Gi"}),
+            ["emptyDir.sizeLimit"],
+        ),
+        (
+            {"ports": [{"port": 80}]},
+            live(entry("x", {"f:ports": {}}), ports=[{"port": 80, "protocol": "TCP"}]),
+            ["ports"],
+        ),
         ({"status": 1}, live(entry("x", {"f:status": {}}, subresource="status"), status=2), ["status"]),
     ],
 )
