@@ -34,12 +34,12 @@ def version_of(name: str, rows: t.Mapping[str, table.Spec], root: str = table.RO
         return said
     if "module" in said:
         return of_module(text(root, name, "go.mod"), said["module"])
-    current: str | None = name
+    current = name
     while current in rows:
         found = environment.packages(text(root, current, "requirements.txt")).get(said["package"])
         if found:
             return found
-        current = rows[current].get("bases", {}).get("BASE")
+        current = rows[current].get("bases", {}).get("BASE", "")
     raise ImagesError(
         f"image {name}: no lock file pins {said['package']}, which images/images.yml names as its version"
     )
