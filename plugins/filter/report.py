@@ -12,6 +12,8 @@ HEADINGS = ("component", "ready", "drift", "version", "used", "of", "address")
 # The tag of one of the platform's own images, and how much of it tells two of them apart.
 HASH = re.compile(r"^[0-9a-f]{16}$")
 SHORT = 7
+# The image that stands for a set of published images.
+PUBLISHED = {"csi-driver-nfs": "nfsplugin"}
 Row = t.Mapping[str, t.Any]
 
 
@@ -51,7 +53,7 @@ def component(
 ) -> dict[str, t.Any]:
     """A component with its version and the bytes that its folders use."""
     known = [used[path] for path in folders(row, layout) if path in used]
-    image = main_image(row["images"], built)
+    image = main_image(row, built)
     more = {"installed": True, "image": image, "version": version(image, built)}
     return {**row, **more, "bytes_used": sum(known) if known else None}
 
@@ -120,10 +122,11 @@ def version(image: str, built: t.Mapping[str, Row]) -> str:
     return "" if HASH.match(tag) else tag
 
 
-def main_image(images: t.Sequence[str], built: t.Mapping[str, Row]) -> str:
-    """The image that stands for a component: the first of the platform's own with a version, else the first."""
-    own = [image for image in images if HASH.match(named(image)[1]) and version(image, built)]
-    return [*own, *images, ""][0]
+def main_image(row: Row, built: t.Mapping[str, Row]) -> str:
+    """The image that stands for a component: the first of the platform's own with a version, else its main one."""
+    own = [image for image in row["images"] if HASH.match(named(image)[1]) and version(image, built)]
+    published = [image for image in row["images"] if named(image)[0] == PUBLISHED.get(row["component"])]
+    return [*own, *published, *row["images"], ""][0]
 
 
 def version_cell(row: Row) -> str:

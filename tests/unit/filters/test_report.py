@@ -72,6 +72,12 @@ def test_the_version_is_that_of_the_program_and_only_where_it_is_known(
     assert report.version_cell(row) == shown
 
 
+def test_the_version_of_the_driver_is_not_that_of_its_sidecars() -> None:
+    images = ["r/csi-provisioner:v6.3.0", "r/nfsplugin:v4.13.4"]
+    row = made({**STORAGE, "component": "csi-driver-nfs", "images": images}, expected=())["components"][0]
+    assert (row["image"], row["version"]) == ("r/nfsplugin:v4.13.4", "v4.13.4")
+
+
 def test_a_component_without_a_claim_uses_its_own_folder() -> None:
     ray = {**MINIO, "component": "ray", "claims": []}
     one = made(MINIO, ray, sizes=("1572864\t/b/minio", "4096\t/b/ray", "1024\t/b/backup"))
