@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import typing as t
 
 from rendering import ROOT
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ANSIBLE_HOME": "/tmp", "LC_ALL": "C.UTF-8"}
 
 
-def run(playbook: str, *arguments: str) -> tuple[int, str]:
+def run(playbook: str, *arguments: str, environment: t.Mapping[str, str] | None = None) -> tuple[int, str]:
     """The exit status of a playbook in check mode, and what it says as one line."""
     command = [
         str(ROOT / ".venv/bin/ansible-playbook"),
@@ -17,5 +18,6 @@ def run(playbook: str, *arguments: str) -> tuple[int, str]:
         "--check",
         *arguments,
     ]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    given = {**ENVIRONMENT, **(environment or {})}
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=given)
     return result.returncode, " ".join((result.stdout + result.stderr).split())

@@ -101,8 +101,9 @@ class ActionModule(KubeAction):
 
 def fits(nodes: list[Object], pods: list[Object], own: list[str], settings: dict[str, Object]) -> Verdict:
     """Whether there is room for what the roles' variables request."""
-    demands = [one for role, values in settings.items() for one in components.demands(role, values, len(nodes))]
-    return capacity.verdict(demands, capacity.rooms(nodes, pods, own))
+    demands = {role: components.demands(role, values, len(nodes)) for role, values in settings.items()}
+    every = [one for found in demands.values() for one in found]
+    return capacity.verdict(every, capacity.rooms(nodes, pods, own), demands.get("ray_service", ()))
 
 
 def made(steps: t.Iterable[Step]) -> list[Verdict]:

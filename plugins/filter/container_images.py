@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, table
+from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, table, versions
 from ansible_collections.mlops.platform.plugins.module_utils._images.registry import auth_document, split_address
 
 
@@ -19,6 +19,14 @@ def image_reference(name: str, registry: str, base: str = "", refresh: str = "")
         return table.reference(name, registry, base or "", refresh or "")
     except ImagesError as error:
         raise AnsibleFilterError(f"image_reference: {error}") from error
+
+
+def image_versions(base: str, refresh: str = "") -> dict[str, dict[str, str]]:
+    """Tag and version of each of the platform's images, as this checkout describes them."""
+    try:
+        return versions.versions(base or "", refresh or "")
+    except ImagesError as error:
+        raise AnsibleFilterError(f"image_versions: {error}") from error
 
 
 def image_specs(
@@ -64,6 +72,7 @@ class FilterModule:
         """The filters by name."""
         return {
             "image_reference": image_reference,
+            "image_versions": image_versions,
             "image_specs": image_specs,
             "image_names": image_names,
             "image_archives": image_archives,

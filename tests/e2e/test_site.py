@@ -83,8 +83,12 @@ def test_the_report_shows_clusters_that_are_well_and_those_that_are_away(
     assert found[cluster.name]["ready"]
     assert not found["desa99"]["ready"]
     assert f"{AWAY} cannot be reached" in found["desa99"]["error"]
-    minio = next(row for row in found[cluster.name]["components"] if row["component"] == "minio")
+    rows = {row["component"]: row for row in found[cluster.name]["components"]}
+    minio, ray = rows["minio"], rows["ray"]
     assert minio["bytes_used"] > 0
+    assert ray["bytes_used"] > 0, "Ray's folder has no claim"
+    assert found[cluster.name]["bytes_used"] >= minio["bytes_used"] + ray["bytes_used"]
+    assert rows["postgresql"]["version"] == "17"
     assert minio["addresses"] == ["minio.mlops:9000"]
     page = (tmp_path / "report.txt").read_text()
     assert f"{cluster.name} (desa), Kubernetes v" in page

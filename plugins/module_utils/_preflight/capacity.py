@@ -74,14 +74,27 @@ def takes(room: Room, demand: Demand) -> bool:
     return selected and all(any(tolerates(one, taint) for one in demand.tolerations) for taint in room.taints)
 
 
-def verdict(demands: t.Sequence[Demand], left: t.Sequence[Room]) -> Verdict:
-    """Whether each pod has a node, the largest one too, and all together the nodes that they may use."""
-    placed = [(one, [room for room in left if takes(room, one)]) for one in demands if one.pods]
+def verdict(demands: t.Sequence[Demand], left: t.Sequence[Room], twice: t.Sequence[Demand] = ()) -> Verdict:
+    """Whether each pod has a node, the largest one too, and all together the nodes that they may use.
+
+    ``twice`` are Ray's: a new cluster runs beside the old one until it has taken over.
+    """
+    placed = places(demands, left)
     why = homeless(placed) or large(placed) or crowded(placed)
     if why:
         return Verdict("capacity", "failed", why)
     needed, room = total([one for one, _rooms in placed]), free(left)
-    return Verdict("capacity", "ok", f"the components request {needed}, the nodes have {room} for them")
+    text = f"the components request {needed}, the nodes have {room} for them"
+    more = total(twice)
+    if any(more.values()):
+        lack = ", which is not there" if crowded([*placed, *places(twice, left)]) else ""
+        text += f"; a change of Ray's cluster needs {more} more for a while{lack}"
+    return Verdict("capacity", "ok", text)
+
+
+def places(demands: t.Sequence[Demand], left: t.Sequence[Room]) -> Placed:
+    """The demands that have pods, each with the nodes that take them."""
+    return [(one, [room for room in left if takes(room, one)]) for one in demands if one.pods]
 
 
 def homeless(placed: Placed) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._kube.errors import KubeError
-from .amount import Amount, requested
+from .amount import Amount, amount, requested
 from .capacity import Demand
 
 Variables = t.Mapping[str, t.Any]
@@ -18,6 +18,14 @@ ENDINGS = (
     *("_metrics", "_tls", "_node_selector", "_tolerations"),
 )
 EVERYWHERE = ({"operator": "Exists"},)
+# What the templates give to the containers beside the main one, where metrics are wanted.
+EXPORTERS = {
+    "postgresql": {"cpu": "10m", "memory": "32Mi"},
+    "redis": {"cpu": "10m", "memory": "32Mi"},
+    "mlflow": {"cpu": "10m", "memory": "48Mi"},
+}
+# The driver's containers, each of which has the same resources; a resizer comes to the controller's.
+CONTROLLER_CONTAINERS, NODE_CONTAINERS = 3, 3
 
 
 def interesting(role: str, names: t.Iterable[str]) -> list[str]:
@@ -57,12 +65,21 @@ def demands(role: str, values: Variables, nodes: int) -> list[Demand]:
             values.get(f"{role}_controller_node_selector") or {},
             values.get(f"{role}_controller_tolerations") or (),
         )
-        node = Demand(f"{role} on each node", each, nodes, {}, EVERYWHERE)
-        return [Demand(role, each, number(f"{role}_replicas", values.get(f"{role}_replicas")), *controller), node]
+        sidecars = CONTROLLER_CONTAINERS + (values.get(f"{role}_resizer") is not False)
+        node = Demand(f"{role} on each node", Amount().plus(each, NODE_CONTAINERS), nodes, {}, EVERYWHERE)
+        pods = number(f"{role}_replicas", values.get(f"{role}_replicas"))
+        return [Demand(role, Amount().plus(each, sidecars), pods, *controller), node]
+    each = each.plus(exporter(role, values))
     found = [Demand(role, each, number(f"{role}_replicas", values.get(f"{role}_replicas")), *placement)]
     groups = values.get(f"{role}_workers")
     # The workers of MLflow are processes: a number.
     return found + [of_group(role, group) for group in (groups if isinstance(groups, list) else [])]
+
+
+def exporter(role: str, values: Variables) -> Amount:
+    """What the container beside the role's main one requests."""
+    wanted_too = (values.get(f"{role}_metrics") or {}).get("enabled")
+    return amount(EXPORTERS.get(role) if wanted_too else None)
 
 
 def of_group(role: str, group: Variables) -> Demand:

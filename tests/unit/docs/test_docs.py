@@ -64,6 +64,14 @@ def test_variables_of_roles_exist(page: Path) -> None:
             assert name in known or (ROOT / "plugins" / "modules" / f"{name}.py").exists(), f"no variable {name}"
 
 
+@pytest.mark.parametrize("environment", ["user", "desa", "test", "prod"])
+def test_variables_in_the_comments_of_the_examples_exist(environment: str) -> None:
+    text = (ROOT / "inventories" / environment / "group_vars/all/platform.yml").read_text()
+    found = re.findall(r"^# ([a-z_]+): \S", text, flags=re.MULTILINE)
+    assert set(found) == {"images_registry_ca_file", "images_mirrored", "kuberay_operator_crds"}
+    assert set(found) <= variables()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_targets_of_make_and_playbooks_exist(page: Path) -> None:
     text = page.read_text()

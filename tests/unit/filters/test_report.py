@@ -13,7 +13,13 @@ from rendering import ROLES, ROOT
 from ansible_collections.mlops.platform.plugins.filter import report
 from ansible_collections.mlops.platform.plugins.module_utils._kube.report import addresses, images, summary
 
-LAYOUT = {"minio": {"storage_class": "mlops-minio", "path": "/b/minio"}, "mlflow": {"service": "mlflow"}}
+LAYOUT = {
+    "minio": {"storage_class": "mlops-minio", "path": "/b/minio"},
+    "mlflow": {"service": "mlflow"},
+    "ray": {"storage_class": "mlops-ray", "path": "/b/ray"},
+}
+HASH = "0123456789abcdef"
+BUILT = {"minio": {"tag": HASH, "version": "2026-02-12"}, "exporter": {"tag": HASH, "version": ""}}
 MINIO = {
     "component": "minio",
     "ready": True,
@@ -33,25 +39,57 @@ def made(
     expected: tuple[str, ...] = ("minio", "storage"),
 ) -> t.Any:
     found = {"version": "v1.36.3", "error": error, "components": list(rows)}
-    return report.platform_report(found, "prod01", "prod", LAYOUT, sizes, expected)
+    return report.platform_report(found, "prod01", "prod", LAYOUT, sizes, expected, BUILT)
 
 
 def test_a_cluster_that_is_well() -> None:
     one = made(MINIO, STORAGE)
     assert (one["ready"], one["drift"], one["components"][0]["bytes_used"]) == (True, False, 1572864)
     assert report.report_lines([one]) == [
-        "prod01 (prod), Kubernetes v1.36.3: ready",
-        "  component  ready  drift  version       used     of     address",
-        "  minio      yes    no     minio:1 (+1)  1.5 MiB  100Gi  minio.mlops:9000",
+        "prod01 (prod), Kubernetes v1.36.3: ready, 1.5 MiB on the storage server",
+        "  component  ready  drift  version     used     of     address",
+        "  minio      yes    no     minio:1 +1  1.5 MiB  100Gi  minio.mlops:9000",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("images", "version", "shown"),
+    [
+        ([f"r/exporter:{HASH}", f"r/minio:{HASH}"], "2026-02-12", "2026-02-12 (0123456) +1"),
+        ([f"r:5000/minio:{HASH}@sha256:00"], "2026-02-12", "2026-02-12 (0123456)"),
+        (["r/minio:fedcba9876543210"], "", "minio:fedcba9876543210"),
+        (["registry.k8s.io/csi-provisioner:v6.1.0"], "v6.1.0", "csi-provisioner:v6.1.0"),
+        (["quay.io/minio"], "", "minio"),
+        ([], "", "-"),
+    ],
+)
+def test_the_version_is_that_of_the_program_and_only_where_it_is_known(
+    images: list[str], version: str, shown: str
+) -> None:
+    (row,) = made({**MINIO, "images": images}, expected=())["components"]
+    assert row["version"] == version
+    assert report.version_cell(row) == shown
+
+
+def test_the_version_of_the_driver_is_not_that_of_its_sidecars() -> None:
+    images = ["r/csi-provisioner:v6.3.0", "r/nfsplugin:v4.13.4"]
+    row = made({**STORAGE, "component": "csi-driver-nfs", "images": images}, expected=())["components"][0]
+    assert (row["image"], row["version"]) == ("r/nfsplugin:v4.13.4", "v4.13.4")
+
+
+def test_a_component_without_a_claim_uses_its_own_folder() -> None:
+    ray = {**MINIO, "component": "ray", "claims": []}
+    one = made(MINIO, ray, sizes=("1572864\t/b/minio", "4096\t/b/ray", "1024\t/b/backup"))
+    assert [row["bytes_used"] for row in one["components"][:2]] == [1572864, 4096]
+    assert one["bytes_used"] == 1572864 + 4096 + 1024
 
 
 def test_what_is_not_well_is_said_in_words() -> None:
     lost = {**STORAGE, "ready": False, "drift": True, "troubles": ["StorageClass mlops-minio: it does not exist"]}
     lines = report.report_lines([made({**MINIO, "ready": False}, lost, sizes=())])
     assert lines[0] == "prod01 (prod), Kubernetes v1.36.3: NOT READY, with drift"
-    assert lines[2].split() == ["minio", "no", "no", "minio:1", "(+1)", "-", "100Gi", "minio.mlops:9000"]
+    assert lines[2].split() == ["minio", "no", "no", "minio:1", "+1", "-", "100Gi", "minio.mlops:9000"]
     assert lines[-2] == "  storage: StorageClass mlops-minio: it does not exist"
 
 
@@ -72,7 +110,7 @@ def test_a_component_that_was_never_installed_has_a_row() -> None:
     assert not one["ready"]
     assert [(row["component"], row["installed"]) for row in one["components"]][-1] == ("redis", False)
     lines = report.report_lines([one])
-    assert lines[0] == "prod01 (prod), Kubernetes v1.36.3: NOT READY"
+    assert lines[0] == "prod01 (prod), Kubernetes v1.36.3: NOT READY, 1.5 MiB on the storage server"
     assert lines[3].split() == ["redis", "not", "installed", "no", "-", "-", "-", "-"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, containerfile, table
+from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, containerfile, table, versions
 from ansible_collections.mlops.platform.plugins.module_utils._images.environment import packages
 from ansible_collections.mlops.platform.plugins.module_utils._images.image import image_from, in_order, tags_of
 
@@ -101,6 +101,31 @@ def test_the_environment_is_that_of_the_base() -> None:
     assert ray["packages"]["ray"] == "2.60.0"
     with pytest.raises(ImagesError, match="image redis has no locked Python environment"):
         table.environment_of("redis")
+
+
+def test_versions_are_those_that_the_locks_pin_and_no_part_of_the_hash() -> None:
+    found = {name: one["version"] for name, one in versions.versions().items()}
+    locked = packages((IMAGES / "python" / "requirements.txt").read_text())
+    assert (found["mlflow"], found["ray"]) == (locked["mlflow"], locked["ray"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", found["minio"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["kuberay-operator"])
+    assert f"postgresql-{found['postgresql']} " in (IMAGES / "postgresql" / "Containerfile").read_text()
+    assert {name for name, version in found.items() if not version} == {"base", "exporter", "python", "ml"}
+    for name, row in TABLE.items():
+        plain = {key: value for key, value in row.items() if key != "version"}
+        made = [table.spec(name, one, "", BINARIES, table.ROOT) for one in (row, plain)]
+        assert made[0] == made[1]
+
+
+def test_the_tag_beside_a_version_is_that_of_the_reference() -> None:
+    found = versions.versions("h/debian:13", "2")
+    assert table.reference("redis", "h", "h/debian:13", "2") == f"h/redis:{found['redis']['tag']}"
+
+
+def test_a_version_that_nothing_pins_is_an_error() -> None:
+    for said, words in (({"package": "x"}, "no lock file pins x"), ({"module": "x.y/z"}, "go.mod does not have x.y/z")):
+        with pytest.raises(ImagesError, match=words):
+            versions.version_of("minio", {**TABLE, "minio": {**TABLE["minio"], "version": said}})
 
 
 def test_minio_is_of_a_commit_with_the_fix_of_its_last_vulnerability() -> None:

@@ -58,3 +58,12 @@ def test_a_run_that_fails_says_why_and_leaves_no_old_page(inventory: Path) -> No
     assert result.returncode == 1
     assert "'cluster_name' is undefined" in result.stdout
     assert not (kept / "report.json").exists()
+
+
+def test_a_host_that_breaks_hides_no_other(inventory: Path) -> None:
+    inventory.write_text(json.dumps({"prod": {"hosts": {"prod98": {}, "prod99": CLUSTER}}}))
+    result = subprocess.run(["lab/bin/report", str(inventory)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    page, _, log = result.stdout.partition("PLAY RECAP")
+    assert page.startswith("prod99 (prod), Kubernetes unknown: cannot be read\n")
+    assert "failed: prod98" in log

@@ -9,7 +9,7 @@ import typing as t
 from datetime import datetime, timezone
 
 import pytest
-from rendering import ROOT, objects
+from rendering import ROOT, objects, objects_of, role_file, templar
 
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.mlops.platform.plugins.module_utils._preflight import (
@@ -120,6 +120,22 @@ def test_capacity(demands: list[Demand], status: str, words: str) -> None:
     found = capacity.verdict(demands, [Room("a", room), Room("b", room)])
     assert found.status == status
     assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        (1, "; a change of Ray's cluster needs 2 CPU and 0.0 GiB more for a while"),
+        (2, "; a change of Ray's cluster needs 4 CPU and 0.0 GiB more for a while, which is not there"),
+        (0, "the nodes have 4 CPU and 16.0 GiB for them"),
+    ],
+)
+def test_the_room_for_a_second_cluster_of_ray_is_told(pods: int, words: str) -> None:
+    room = amount({"cpu": 2, "memory": "8Gi"})
+    ray = [Demand("ray_service", amount({"cpu": 2}), pods)]
+    found = capacity.verdict(ray, [Room("a", room), Room("b", room)], ray)
+    assert found.status == "ok"
+    assert found.message.endswith(words)
 
 
 GPU = [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
@@ -286,8 +302,39 @@ def test_a_driver_runs_on_every_node_and_its_resizer_may_be_left_out() -> None:
         "csi_driver_nfs_resources": {"requests": {"cpu": "10m"}},
     }
     assert components.images("csi_driver_nfs", values) == ["nfsplugin"]
-    assert [one.pods for one in components.demands("csi_driver_nfs", values, 5)] == [1, 5]
+    demands = components.demands("csi_driver_nfs", values, 5)
+    assert [(one.pods, one.each) for one in demands] == [(1, amount({"cpu": "30m"})), (5, amount({"cpu": "30m"}))]
+    resized = {**values, "csi_driver_nfs_resizer": True}
+    assert components.demands("csi_driver_nfs", resized, 5)[0].each == amount({"cpu": "40m"})
     assert components.images("csi_driver_nfs", {**values, "csi_driver_nfs_manage": False}) == []
+
+
+ROLES_WITH_PODS = ["csi_driver_nfs", "postgresql", "redis", "minio", "mlflow", "kuberay_operator", "ray_service"]
+
+
+@pytest.mark.parametrize("metrics", [False, True])
+@pytest.mark.parametrize("role", ROLES_WITH_PODS)
+def test_the_demands_of_a_role_are_what_its_templates_request(role: str, metrics: bool) -> None:
+    given = {f"{role}_metrics": {"enabled": metrics}} if role != "csi_driver_nfs" else {f"{role}_resizer": metrics}
+    engine = templar(role, **given)
+    own = "[]" if role == "csi_driver_nfs" else f"__{role}_objects"  # the driver has templates only
+    names = components.interesting(role, role_file(role, "defaults"))
+    values = {name: engine.template(engine.available_variables[name]) for name in names}
+    found = [one for obj in objects_of(role, own, "kube", **given) for one in pods_of(obj)]
+    demands = components.demands(role, values, 1)
+    assert capacity.total(demands) == capacity.total([Demand("", of_pod(pod), number) for pod, number in found])
+    assert found
+
+
+def pods_of(obj: dict[str, t.Any]) -> list[tuple[dict[str, t.Any], int]]:
+    """Pod templates of an object, each with the number of its pods on a cluster of one node."""
+    spec = obj.get("spec") or {}
+    if obj["kind"] == "RayService":
+        ray = spec["rayClusterConfig"]
+        groups = [(group["template"], group["replicas"]) for group in ray["workerGroupSpecs"]]
+        return [(ray["headGroupSpec"]["template"], 1), *groups]
+    kinds = ("Deployment", "StatefulSet", "DaemonSet")
+    return [(spec["template"], int(spec.get("replicas", 1)))] if obj["kind"] in kinds else []
 
 
 def test_a_service_of_ones_own_runs_nowhere() -> None:

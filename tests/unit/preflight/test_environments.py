@@ -10,8 +10,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from playbook import run
-from rendering import ROOT, Object, loader, objects
+from rendering import ROOT, Object, loader, objects, role_file
 
 COMPONENTS = ("postgresql", "redis", "minio", "mlflow", "kuberay_operator", "ray_service")
 KEY = "platform_master_key=0123456789abcdef0123456789abcdef"
@@ -30,6 +31,28 @@ def test_an_example_without_its_placeholders_is_right(tmp_path: Path, environmen
     status, text = run("inventory", "-i", str(filled_in(environment, tmp_path)), "--extra-vars", KEY)
     assert status == 0, text
     assert "ok=1" in text
+
+
+@pytest.mark.parametrize("environment", ["user", "desa", "test", "prod"])
+def test_the_kubeconfig_that_awx_gives_is_the_one_that_an_example_reads(tmp_path: Path, environment: str) -> None:
+    arguments = ("-i", str(filled_in(environment, tmp_path)), "--limit", f"{environment}01", "--extra-vars", KEY)
+    awx = {"K8S_AUTH_KUBECONFIG": "/awx/kubeconfig"}
+    own = {**awx, f"{environment.upper()}01_KUBECONFIG": "/own/kubeconfig"}
+    for given, path in ((awx, "/awx/kubeconfig"), (own, "/own/kubeconfig")):
+        status, text = run("preflight", *arguments, environment=given)
+        assert status != 0
+        assert f"kubeconfig {path} cannot be read" in text
+
+
+@pytest.mark.parametrize("environment", ["user", "desa", "test", "prod"])
+def test_the_database_takes_all_connections_of_mlflow(environment: str) -> None:
+    """Each worker has an engine for the runs and one for the users; an update runs one replica more."""
+    said = yaml.safe_load((ROOT / "inventories" / environment / "group_vars/all/components.yml").read_text())
+    value = {**role_file("mlflow", "defaults"), **said}
+    usual = role_file("mlflow", "vars")["__mlflow_usual_environment"]
+    pool = usual["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"] + usual["MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]
+    server = {**role_file("postgresql", "vars")["__postgresql_config"], **said.get("postgresql_config", {})}
+    assert (value["mlflow_replicas"] + 1) * value["mlflow_workers"] * 2 * pool < server["max_connections"]
 
 
 @pytest.fixture(scope="module")

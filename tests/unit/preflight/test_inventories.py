@@ -242,7 +242,7 @@ def test_a_file_that_the_vault_s_password_opens_is_read(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("playbook", ["site", "storage", "platform", "uninstall", "model"])
+@pytest.mark.parametrize("playbook", ["images", "site", "storage", "platform", "uninstall", "model"])
 def test_every_playbook_that_changes_something_looks_at_the_inventory_first(tmp_path: Path, playbook: str) -> None:
     inventory = copy.deepcopy(GOOD)
     cluster(inventory)["mlops_nfs_foldr"] = "elsewhere"

@@ -167,6 +167,14 @@ def test_two_replicas_are_never_out_together() -> None:
     assert not [item for item in objects("mlflow") if item["kind"] == "PodDisruptionBudget"]
 
 
+def test_replicas_spread_softly() -> None:
+    assert "topologySpreadConstraints" not in pod()["spec"]
+    found = pod(mlflow_replicas=2)
+    (spread,) = found["spec"]["topologySpreadConstraints"]
+    assert (spread["whenUnsatisfiable"], spread["topologyKey"]) == ("ScheduleAnyway", "kubernetes.io/hostname")
+    assert spread["labelSelector"]["matchLabels"].items() <= found["metadata"]["labels"].items()
+
+
 def test_metrics_have_a_port_of_their_own() -> None:
     assert len(pod()["spec"]["containers"]) == 1
     found = pod(mlflow_metrics={"enabled": True})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,36 @@ def test_a_run_for_one_role_makes_the_table_of_components_too(role: str) -> None
     command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/prod", str(PLAYBOOK), "--list-tasks"]
     said = subprocess.check_output([*command, "--tags", role], cwd=ROOT, text=True)
     assert "defaults : Make the table of components" in said
+
+
+def tasks_of(name: str) -> list[dict[str, t.Any]]:
+    """The tasks of a playbook's last play."""
+    return t.cast("list[dict[str, t.Any]]", yaml.safe_load((ROOT / "playbooks" / name).read_text())[-1]["tasks"])
+
+
+def roles_of(name: str, action: str) -> list[str]:
+    """The roles of a playbook in the order of its tasks."""
+    found = [task[action]["name"] for task in tasks_of(name) if action in task]
+    return [role.removeprefix("mlops.platform.") for role in found]
+
+
+def test_what_the_playbook_installs_is_removed_in_reverse_order() -> None:
+    installed = roles_of("platform.yml", "ansible.builtin.import_role")
+    removed = roles_of("uninstall.yml", "ansible.builtin.include_role")
+    assert removed[-1] == "nfs_exports", "the storage server comes last, and only with a purge"
+    # nfs_check leaves nothing on a cluster.
+    assert removed[:-1] == [role for role in reversed(installed) if role != "nfs_check"]
+
+
+def test_the_claims_of_all_components_are_removed() -> None:
+    """A role keeps its claim; the uninstallation removes those of its sets."""
+    sets = yaml.safe_load((ROOT / "playbooks/report.yml").read_text())[0]["vars"]["report_sets"]
+    (task,) = [task for task in tasks_of("uninstall.yml") if task["name"] == "Remove the claims"]
+    claims = "kind: PersistentVolumeClaim"
+    having = {
+        name
+        for role, name in sets.items()
+        if any(claims in path.read_text() for path in (ROOT / "roles" / role / "templates").rglob("*.j2"))
+    }
+    assert having
+    assert set(task["loop"]) == having
