@@ -91,6 +91,7 @@ options:
     description:
       - Allow O(state=absent) to remove the namespaces of the set. A namespace that holds or belongs to another set
         stays.
+      - One that holds claims, of whomever, stays without O(remove_claims).
     type: bool
     default: false
   force_conflicts:

@@ -15,7 +15,7 @@ from .errors import ApiError, KubeError
 from .objects import Key, Object, wave
 from .options import Options
 from .ownership import carried, only, value_at, without
-from .prune import KIND_IN_USE, Fate, Pruner
+from .prune import Fate, Pruner
 from .ready import FAILED, unready
 from .remove import doomed, raise_all, removals, remove_all
 from .resources import CRD, Resources, served
@@ -168,10 +168,9 @@ class Executor:
             raise_all(errors)
 
     def rechecked(self, item: Fate, pruner: Pruner) -> Fate:
-        """A kind whose last objects have just gone may go now; one that got new objects stays."""
-        if item.key.is_crd and item.live and pruner.in_use(item.live):
-            return item._replace(kept=KIND_IN_USE, remembered=True)
-        return item
+        """What holds others goes only while it is empty: some may have come since the plan was made."""
+        kept = pruner.full(item.key, item.live) if item.live else ""
+        return item._replace(kept=kept, remembered=True) if kept else item
 
 
 def step(key: Key) -> float:

@@ -82,6 +82,7 @@ NAMESPACE = KNOWN["v1", "Namespace"]
 CONFIG_MAP = KNOWN["v1", "ConfigMap"]
 CRD = KNOWN["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
 POD = KNOWN["v1", "Pod"]
+CLAIM = KNOWN["v1", "PersistentVolumeClaim"]
 EVENT = KNOWN["v1", "Event"]
 
 
