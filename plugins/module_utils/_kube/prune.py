@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .change import Refusal
+from .claims import lasts
 from .client import Client
 from .compare import applied_entry
 from .errors import KubeError, UnknownKindError
@@ -153,13 +154,6 @@ def instances(client: Client, crd: Object) -> list[Object]:
     served = [version["name"] for version in spec["versions"] if version.get("served")]
     body = client.find(f"/apis/{spec['group']}/{served[0]}/{spec['names']['plural']}") if served else None
     return t.cast("list[Object]", (body or {}).get("items") or [])
-
-
-def lasts(claim: Object) -> bool:
-    """Whether a claim is neither on its way out nor a pod's own, with which it goes."""
-    meta = claim["metadata"]
-    ephemeral = any(owner["kind"] == "Pod" for owner in meta.get("ownerReferences") or [])
-    return not ephemeral and not meta.get("deletionTimestamp")
 
 
 def loses_claims(live: Object) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import typing as t
 
-import pytest
-
 from ansible_collections.mlops.platform.plugins.module_utils._kube import options
 from ansible_collections.mlops.platform.plugins.module_utils._kube.client import Client
 from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document
 from ansible_collections.mlops.platform.plugins.module_utils._kube.engine import Engine
 from ansible_collections.mlops.platform.plugins.module_utils._kube.mask import Mask
-from ansible_collections.mlops.platform.plugins.module_utils._kube.prune import lasts
 
 from .fake_api import Server
 
@@ -86,16 +83,3 @@ def test_a_claim_that_comes_between_the_plan_and_the_removal(server: Server, cli
     result = run.absent().result()
     assert (result["kept"], result["pruned"]) == ([SAID], ["ConfigMap ns/conf"])
     assert "/api/v1/namespaces/own" in server.store.objects
-
-
-@pytest.mark.parametrize(
-    ("meta", "expected"),
-    [
-        ({}, True),
-        ({"ownerReferences": [{"kind": "StatefulSet", "name": "x"}]}, True),
-        ({"ownerReferences": [{"kind": "Pod", "name": "x", "controller": True}]}, False),
-        ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, False),
-    ],
-)
-def test_which_claims_keep_a_namespace(meta: Object, expected: bool) -> None:
-    assert lasts({"metadata": meta}) is expected
