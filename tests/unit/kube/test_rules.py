@@ -40,6 +40,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.retry import 
 )
 from ansible_collections.mlops.platform.plugins.module_utils._kube.verdict import (
     is_immutable,
+    is_undeclared,
     missing_namespace,
     waits_for,
 )
@@ -239,7 +240,8 @@ def test_immutable(fault: ApiError, expected: bool) -> None:
     [
         (error(404, 'namespaces "ns" not found'), True),
         (error(404, 'namespaces "other" not found'), False),
-        (error(404, "the server could not find the requested resource"), True),
+        (error(404, "the server could not find the requested resource"), False),
+        (error(404, "404 page not found"), False),
         (error(403, 'error looking up service account ns/robot: serviceaccount "robot" not found'), True),
         (error(403, 'error looking up service account ns/robot: serviceaccount "else" not found'), False),
         (error(403, "violates PodSecurity"), False),
@@ -250,6 +252,24 @@ def test_immutable(fault: ApiError, expected: bool) -> None:
 def test_what_the_set_itself_will_bring(fault: ApiError, expected: bool) -> None:
     wanted: dict[Key, Object] = {NAMESPACE: {}, Key("", "ServiceAccount", "ns", "robot"): {}}
     assert waits_for(fault, wanted) is expected
+
+
+def test_a_kind_that_the_set_itself_will_bring() -> None:
+    assert waits_for(error(404, "404 page not found"), {}, new_kind=True)
+    assert not waits_for(error(404, 'namespaces "other" not found'), {}, new_kind=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (error(500, "failed to create typed patch object (x): .spec.a: field not declared in schema"), True),
+        (error(400, 'strict decoding error: unknown field "spec.a"'), True),
+        (error(422, "spec.a: Invalid value"), False),
+        (error(404, "not found"), False),
+    ],
+)
+def test_a_field_that_the_schema_does_not_have(fault: ApiError, expected: bool) -> None:
+    assert is_undeclared(fault) is expected
 
 
 def test_the_missing_namespace() -> None:
