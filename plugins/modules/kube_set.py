@@ -111,6 +111,7 @@ options:
   not_owned:
     description:
       - Fields that are given when the object is created, and left alone afterwards.
+      - An entry about an object that the set does not have is refused.
     type: list
     elements: dict
     suboptions:

@@ -223,11 +223,7 @@ class Planner:
 
     def given_once(self, key: Key) -> tuple[Path, ...]:
         """The fields of an object that are given at creation only."""
-        return tuple(
-            item.path
-            for item in self.options.not_owned
-            if (item.kind, item.name) == (key.kind, key.name) and key.namespace in ("", item.namespace)
-        )
+        return tuple(item.path for item in self.options.not_owned if item.covers(key))
 
     def dry_run(self, change: Change) -> t.Any:
         """The server's answer to an apply that changes nothing; a field that is handed over keeps its value."""

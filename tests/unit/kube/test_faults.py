@@ -633,6 +633,15 @@ def test_more_lists_than_threads(server: Server, client: Client) -> None:
     assert present(client, *objects).result()["unchanged"] == 10
 
 
+def test_a_field_of_no_object_is_refused_before_anything_is_sent(server: Server, client: Client) -> None:
+    wrong = options.not_owned([{"kind": "ConfigMap", "name": "cnof", "field": "data.a"}], "ns")
+    for given in ({}, {"check_mode": True}):
+        with pytest.raises(KubeError, match=r"not_owned: the set has no ConfigMap ns/cnof \(data.a\)"):
+            present(client, CONF, not_owned=wrong, **given)
+    assert not server.seen
+    assert engine(client, state="absent", not_owned=wrong).absent().result()["changed"] is False
+
+
 def test_a_namespace_that_is_not_there(server: Server, client: Client) -> None:
     server.store.objects.pop("/api/v1/namespaces/ns")
     with pytest.raises(KubeError, match="the namespace ns does not exist: create it, or make it an object of the set"):

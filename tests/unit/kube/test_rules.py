@@ -342,6 +342,28 @@ def test_fields_that_are_given_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "used"),
+    [
+        ({"kind": "ConfigMap", "name": "conf"}, True),
+        ({"kind": "ConfigMap", "name": "conf", "namespace": "ns"}, True),
+        ({"kind": "Namespace", "name": "ns", "namespace": "any"}, True),
+        ({"kind": "ConfigMap", "name": "cnof"}, False),
+        ({"kind": "Configmap", "name": "conf"}, False),
+        ({"kind": "ConfigMap", "name": "conf", "namespace": "other"}, False),
+    ],
+)
+def test_a_field_of_an_object_that_the_set_does_not_have(entry: Object, used: bool) -> None:
+    given = options.not_owned([{**entry, "field": "data.a"}, {"kind": "Namespace", "name": "ns", "field": "x"}], "ns")
+    if used:
+        options.refuse_unused(given, (CONF, NAMESPACE))
+        return
+    with pytest.raises(KubeError) as caught:
+        options.refuse_unused(given, (CONF, NAMESPACE))
+    said = f"{entry['kind']} {entry.get('namespace', 'ns')}/{entry['name']} (data.a)"
+    assert str(caught.value) == f"not_owned: the set has no {said}: correct kind, name or namespace"
+
+
+@pytest.mark.parametrize(
     ("fault", "expected"),
     [
         (error(422, "spec.ports[0].nodePort: Invalid value: 30000: provided port is already allocated"), True),
