@@ -74,7 +74,7 @@ def not_owned(items: t.Sequence[t.Mapping[str, t.Any]] | None, namespace: str) -
 def refuse_unused(items: t.Sequence[NotOwned], keys: t.Collection[Key]) -> None:
     """Refuse an entry of not_owned that is about no object: its field would be overwritten without a word."""
     texts = [
-        f"{item.kind} {item.namespace}/{item.name} ({'.'.join(item.path)})"
+        f"{item.kind} {item.namespace}/{item.name} ({'.'.join(map(str, item.path))})"
         for item in items
         if not any(map(item.covers, keys))
     ]

@@ -17,9 +17,20 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.objects impor
 from ansible_collections.mlops.platform.plugins.module_utils._kube.resources import Resource
 
 KEEPER: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "keeper"}}
+
+
+def templates(size: str) -> Object:
+    """A StatefulSet's claims of this size."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    return {"spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}]}}
+
+
+# By kind; after a comma stands which of its fields.
 IMMUTABLE: dict[str, Object] = {
     "Job": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}},
     "StatefulSet": {"spec": {"podManagementPolicy": "Parallel"}},
+    "StatefulSet, its claims": templates("2Mi"),
+    "StatefulSet, claims that it never had": templates("1Mi"),
     "StorageClass": {"parameters": {"share": "/other"}},
     "Service": {"spec": {"clusterIP": "None"}},
     "Deployment": {
@@ -29,13 +40,14 @@ IMMUTABLE: dict[str, Object] = {
     "CSIDriver": {"spec": {"attachRequired": True}},
     "Pod": {"spec": {"nodeSelector": {"other": "node"}}},
 }
+GIVEN: dict[str, Object] = {"StatefulSet, its claims": templates("1Mi")}
 REPLACE: Object = {"metadata": {"annotations": {"mlops.platform/replace": "true"}}}
 
 
 @pytest.mark.parametrize("title", IMMUTABLE)
 def test_an_immutable_field_is_refused_or_replaced_on_request(space: Space, title: str) -> None:
-    first = before(title, space.name)
-    kind = (first["apiVersion"], title, first["metadata"]["name"])
+    first = merged(before(title.partition(",")[0], space.name), GIVEN.get(title, {}))
+    kind = (first["apiVersion"], first["kind"], first["metadata"]["name"])
     space.present(first)
     uid = space.get(*kind)["metadata"]["uid"]
     second = merged(first, IMMUTABLE[title])

@@ -49,6 +49,7 @@ Object = dict[str, t.Any]
 SET = SetId("ns", "demo")
 CONF = Key("", "ConfigMap", "ns", "conf")
 CLAIM = Key("", "PersistentVolumeClaim", "ns", "data")
+VOLUME = Key("", "PersistentVolume", "", "data")
 NAMESPACE = Key("", "Namespace", "", "ns")
 
 
@@ -100,6 +101,16 @@ FATES: dict[str, tuple[Key, Object | None, Object, str, bool]] = {
     "owned by no controller": (CONF, live(ownerReferences=[{"kind": "X", "name": "x"}]), {}, "", True),
     "a claim": (CLAIM, live(), {}, "it holds data", False),
     "a claim with the word": (CLAIM, live(), {"remove_claims": True}, "", True),
+    "a volume": (VOLUME, live(), {}, "it holds data", False),
+    "a volume at the end": (VOLUME, live(), {"state": "absent", "remove_namespaces": True}, "it holds data", False),
+    "a volume with the word": (VOLUME, live(), {"remove_claims": True}, "", True),
+    "a volume of another set with the word": (
+        VOLUME,
+        live("ns.other"),
+        {"remove_claims": True},
+        "it belongs to the set ns.other",
+        False,
+    ),
     "a namespace": (NAMESPACE, live(labels={}), {"remove_namespaces": True}, "namespaces are never pruned", False),
     "a namespace at the end": (NAMESPACE, live(labels={}), {"state": "absent"}, "it is a namespace", False),
     "a namespace at the end with the word": (
