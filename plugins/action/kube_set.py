@@ -53,11 +53,12 @@ class ActionModule(KubeAction):
         chosen = self.chosen(args)
         mask.public |= set(chosen.set_id)
         present = chosen.state == "present"
-        documents = self.documents(args, task_vars) if present else []
-        for document in documents:
-            mask.learn(document.object)
         host = str(task_vars.get("inventory_hostname", ""))
+        # A server that nobody expects is refused before anything is downloaded or rendered for it.
         with self.connect(args, task_vars) as client:
+            documents = self.documents(args, task_vars) if present else []
+            for document in documents:
+                mask.learn(document.object)
             self.engine = Engine(client, chosen, mask, self.progress(host, mask))
             outcome = self.engine.present(documents) if present else self.engine.absent()
             result = {**outcome.result(), "warnings": list(client.warnings)}

@@ -91,6 +91,7 @@ options:
     description:
       - Allow O(state=absent) to remove the namespaces of the set. A namespace that holds or belongs to another set
         stays.
+      - One that holds claims, of whomever, stays without O(remove_claims).
     type: bool
     default: false
   force_conflicts:
@@ -110,6 +111,7 @@ options:
   not_owned:
     description:
       - Fields that are given when the object is created, and left alone afterwards.
+      - An entry about an object that the set does not have is refused.
     type: list
     elements: dict
     suboptions:

@@ -21,7 +21,7 @@ from .inventory import Inventory, Item
 from .mask import Mask
 from .objects import Key, Object
 from .observe import calls, listings, observe, read_namespace
-from .options import Options
+from .options import Options, refuse_unused
 from .plan import Planner
 from .prune import Fate, Pruner
 from .remove import doomed, wait_gone
@@ -75,6 +75,7 @@ class Engine:
         wanted = desired(documents, self.resources, self.options.set_id)
         if not wanted:
             raise KubeError("the set is empty: to remove it, say so with state absent")
+        refuse_unused(self.options.not_owned, wanted)
         self.mask.public |= {part for key in wanted for part in (key.name, key.namespace)}
         for obj in wanted.values():
             self.mask.learn(obj)

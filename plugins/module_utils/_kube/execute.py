@@ -15,10 +15,11 @@ from .errors import ApiError, KubeError
 from .objects import Key, Object, wave
 from .options import Options
 from .ownership import carried, only, value_at, without
-from .prune import KIND_IN_USE, Fate, Pruner
+from .prune import Fate, Pruner
 from .ready import FAILED, unready
 from .remove import doomed, raise_all, removals, remove_all
 from .resources import CRD, Resources, served
+from .verdict import is_undeclared
 from .watch import Watch, remaining
 
 FIRST_HANDS = "kube_set-given-once"
@@ -95,8 +96,7 @@ class Executor:
             try:
                 return t.cast(Object, apply(self.client, change, self.manager).body)
             except ApiError as error:
-                fresh = error.not_found and not error.message.startswith("namespaces ") and wave(change.key) == 3
-                if not fresh or time.monotonic() > until:
+                if not is_early(change, error) or time.monotonic() > until:
                     raise
             time.sleep(0.2)
 
@@ -168,10 +168,17 @@ class Executor:
             raise_all(errors)
 
     def rechecked(self, item: Fate, pruner: Pruner) -> Fate:
-        """A kind whose last objects have just gone may go now; one that got new objects stays."""
-        if item.key.is_crd and item.live and pruner.in_use(item.live):
-            return item._replace(kept=KIND_IN_USE, remembered=True)
-        return item
+        """What holds others goes only while it is empty: some may have come since the plan was made."""
+        kept = pruner.full(item.key, item.live) if item.live else ""
+        return item._replace(kept=kept, remembered=True) if kept else item
+
+
+def is_early(change: Change, error: ApiError) -> bool:
+    """Whether a refusal may come from a server that does not yet know a kind, or the newest form of it."""
+    if wave(change.key) != 3:
+        return False
+    missing = error.not_found and not error.message.startswith("namespaces ")
+    return missing or (not change.verified and is_undeclared(error))
 
 
 def step(key: Key) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from .claims import why_unready
 from .client import Client
 from .compare import applied_entry
 from .errors import UnknownKindError
@@ -16,7 +17,7 @@ from .inventory import NAME_PREFIX, Inventory, decode, fields_hash, hash_of
 from .objects import INVENTORY_LABEL, Key, Object, SetId
 from .observe import listings, observe
 from .ownership import Contest, is_controllers
-from .ready import FAILED, unready
+from .ready import FAILED
 from .resources import CONFIG_MAP, Resources
 
 
@@ -42,7 +43,8 @@ def describe(client: Client, resources: Resources, stored: Inventory) -> dict[st
     missing = [key for key in stored.items if key not in live]
     found = client.each(lambda key: by_name(client, resources, key, stored.items[key].api_version), missing)
     live.update({key: obj for key, obj in zip(missing, found) if obj})
-    objects = [row(key, stored, live.get(key)) for key in sorted(stored.items)]
+    reasons = {key: why_unready(client, obj) for key, obj in live.items()}
+    objects = [row(key, stored, live.get(key), reasons.get(key, "it does not exist")) for key in sorted(stored.items)]
     present = stored.state == "present"
     return {
         **outline(stored),
@@ -61,10 +63,9 @@ def by_name(client: Client, resources: Resources, key: Key, api_version: str) ->
     return t.cast("Object | None", client.find(path))
 
 
-def row(key: Key, stored: Inventory, live: Object | None) -> dict[str, t.Any]:
-    """One object of a set."""
+def row(key: Key, stored: Inventory, live: Object | None, reason: str) -> dict[str, t.Any]:
+    """One object of a set, and why it is not ready."""
     item = stored.items[key]
-    reason = unready(live).removeprefix(FAILED) if live else "it does not exist"
     return {
         "api_version": item.api_version,
         "kind": key.kind,
@@ -72,7 +73,7 @@ def row(key: Key, stored: Inventory, live: Object | None) -> dict[str, t.Any]:
         "name": key.name,
         "exists": live is not None,
         "ready": not reason,
-        "reason": reason,
+        "reason": reason.removeprefix(FAILED),
         "drift": drift(live, stored.set_id, item.fields) if live else ["it was removed"],
     }
 

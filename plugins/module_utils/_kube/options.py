@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from .errors import KubeError
-from .objects import SetId
+from .objects import Key, SetId
 from .ownership import Path
 
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
@@ -25,6 +25,10 @@ class NotOwned(t.NamedTuple):
     name: str
     namespace: str
     path: Path
+
+    def covers(self, key: Key) -> bool:
+        """Whether it is about this object."""
+        return (self.kind, self.name) == (key.kind, key.name) and key.namespace in ("", self.namespace)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,3 +69,14 @@ def not_owned(items: t.Sequence[t.Mapping[str, t.Any]] | None, namespace: str) -
             raise KubeError(f"not_owned: {item['field']!r} is not a path such as spec.serveConfigV2")
         found.append(NotOwned(item["kind"], item["name"], item.get("namespace") or namespace, path))
     return tuple(found)
+
+
+def refuse_unused(items: t.Sequence[NotOwned], keys: t.Collection[Key]) -> None:
+    """Refuse an entry of not_owned that is about no object: its field would be overwritten without a word."""
+    texts = [
+        f"{item.kind} {item.namespace}/{item.name} ({'.'.join(map(str, item.path))})"
+        for item in items
+        if not any(map(item.covers, keys))
+    ]
+    if texts:
+        raise KubeError(f"not_owned: the set has no {', '.join(texts)}: correct kind, name or namespace")

@@ -21,7 +21,16 @@ from .ownership import CONTROLLER, Contest, Path, carried, contests, is_controll
 from .ready import condition
 from .replace import Replacer
 from .resources import Resources
-from .verdict import conflict_text, is_immutable, missing_namespace, owned_alone, version, waits_for
+from .verdict import (
+    conflict_text,
+    defines,
+    is_immutable,
+    is_undeclared,
+    missing_namespace,
+    owned_alone,
+    version,
+    waits_for,
+)
 
 SNAPSHOTS = 4  # how often an object that others write at the same time is looked at
 
@@ -43,15 +52,28 @@ class Planner:
         self.resources = resources
         self.options = options
         self.wanted = wanted
+        self.defined = {defines(obj) for key, obj in wanted.items() if key.is_crd}
+        self.redefined: set[tuple[str, str]] = set()  # kinds that this run makes or changes
         self.manager = options.set_id.manager
         self.replacer = Replacer(client, options, wanted)
 
     def plan(self, live: t.Mapping[Key, Object]) -> Plan:
         """The plan for all objects; the server is asked only about those that differ."""
-        found = self.client.each(lambda key: self.change(key, live.get(key)), list(self.wanted))
+        kinds = self.changes([key for key in self.wanted if key.is_crd], live)
+        self.redefined = {
+            defines(self.wanted[key])
+            for key, item in kinds.items()
+            if isinstance(item, Refusal) or item.action != "unchanged"
+        }
+        both = {**kinds, **self.changes([key for key in self.wanted if not key.is_crd], live)}
+        found = [both[key] for key in self.wanted]
         return Plan(
             [item for item in found if isinstance(item, Change)], [item for item in found if isinstance(item, Refusal)]
         )
+
+    def changes(self, keys: list[Key], live: t.Mapping[Key, Object]) -> dict[Key, Change | Refusal]:
+        """What happens to some objects."""
+        return dict(zip(keys, self.client.each(lambda key: self.change(key, live.get(key)), keys)))
 
     def change(self, key: Key, live: Object | None) -> Change | Refusal:
         """What happens to one object."""
@@ -60,9 +82,22 @@ class Planner:
         try:
             return self.compared(key, live) if live else self.unseen(key)
         except ApiError as error:
-            return Refusal(key, f"the server refuses it: {error}")
+            return Refusal(key, self.unknown_kind(key, error) or f"the server refuses it: {error}")
         except KubeError as error:
             return Refusal(key, str(error))
+
+    def unknown_kind(self, key: Key, error: ApiError) -> str:
+        """The message about a kind that this server does not have, although others do; nothing if it has it."""
+        api_version = self.wanted[key]["apiVersion"]
+        if not error.not_found or missing_namespace(error) or self.resources.is_served(api_version, key.kind):
+            return ""
+        return f"unknown kind {key.kind} in {api_version}: {self.resources.elsewhere(key.kind)}"
+
+    def waits(self, key: Key, error: ApiError) -> bool:
+        """Whether the server will say something else after what this set, or another before it, brings."""
+        kind = (key.group, key.kind)
+        new = kind in self.defined or (self.wanted[key]["apiVersion"], key.kind) in self.resources.assumed
+        return waits_for(error, self.wanted, new) or (kind in self.redefined and is_undeclared(error))
 
     def is_expected(self, namespace: str) -> bool:
         """Whether another set may bring a namespace before the real run: it is the one that this set lies in."""
@@ -78,7 +113,7 @@ class Planner:
         try:
             answer = self.dry_run(change)
         except ApiError as error:
-            if waits_for(error, self.wanted) or self.is_expected(missing_namespace(error)):
+            if self.waits(key, error) or self.is_expected(missing_namespace(error)):
                 return dataclasses.replace(change, verified=False)
             live = self.client.find(change.path)
             if live:
@@ -156,7 +191,7 @@ class Planner:
                 return self.conflicting(change, live, error)
             if is_immutable(error):
                 return self.replaced(change, live, error)
-            if waits_for(error, self.wanted):
+            if self.waits(change.key, error):
                 change.action, change.verified, change.after = "configured", False, None
                 return change
             raise
@@ -188,11 +223,7 @@ class Planner:
 
     def given_once(self, key: Key) -> tuple[Path, ...]:
         """The fields of an object that are given at creation only."""
-        return tuple(
-            item.path
-            for item in self.options.not_owned
-            if (item.kind, item.name) == (key.kind, key.name) and key.namespace in ("", item.namespace)
-        )
+        return tuple(item.path for item in self.options.not_owned if item.covers(key))
 
     def dry_run(self, change: Change) -> t.Any:
         """The server's answer to an apply that changes nothing; a field that is handed over keeps its value."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .change import Refusal
+from .claims import lasts
 from .client import Client
 from .compare import applied_entry
 from .errors import KubeError, UnknownKindError
@@ -16,9 +17,10 @@ from .inventory import Inventory, decode
 from .objects import INVENTORY_LABEL, SET_LABEL, Key, Object, SetId, meta_of
 from .options import Options
 from .remove import doomed, rehearsed
-from .resources import CONFIG_MAP, Resources
+from .resources import CLAIM, CONFIG_MAP, Resources
 
 KIND_IN_USE = "objects of its kind are left"
+CLAIMS_INSIDE = "it holds claims; remove_claims would remove them"
 
 
 class Fate(t.NamedTuple):
@@ -83,12 +85,17 @@ class Pruner:
         found = fate(key, live or self.read(key, api_version), self.options)
         if not found.goes or found.live is None:
             return found
-        kept = ""
-        if key.is_crd and self.in_use(found.live):
-            kept = KIND_IN_USE
-        elif key.is_namespace:
-            kept = self.shared(key.name)
+        kept = self.shared(key.name) if key.is_namespace else ""
+        kept = kept or self.full(key, found.live)
         return found._replace(kept=kept, remembered=bool(kept))
+
+    def full(self, key: Key, live: Object) -> str:
+        """What would vanish with an object that holds others and has to stay for them, whoever made those."""
+        if key.is_crd and self.in_use(live):
+            return KIND_IN_USE
+        if key.is_namespace and not self.options.remove_claims and self.holds_claims(key.name):
+            return CLAIMS_INSIDE
+        return ""
 
     def read(self, key: Key, api_version: str) -> Object | None:
         """One object by its name, or None when it or its kind is gone."""
@@ -102,6 +109,10 @@ class Pruner:
         """Whether objects of a CRD's kind exist that are not about to go."""
         mine = self.options.set_id.label
         return any(meta_of(item, "labels").get(SET_LABEL) != mine for item in instances(self.client, crd))
+
+    def holds_claims(self, namespace: str) -> bool:
+        """Whether claims are in a namespace that would last without its removal."""
+        return any(map(lasts, self.client.get(CLAIM.path(namespace)).get("items") or []))
 
     def path(self, item: Fate) -> str:
         """Where an object lies."""

@@ -82,6 +82,7 @@ NAMESPACE = KNOWN["v1", "Namespace"]
 CONFIG_MAP = KNOWN["v1", "ConfigMap"]
 CRD = KNOWN["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
 POD = KNOWN["v1", "Pod"]
+CLAIM = KNOWN["v1", "PersistentVolumeClaim"]
 EVENT = KNOWN["v1", "Event"]
 
 
@@ -101,6 +102,7 @@ class Resources:
         self.client = client
         self.assume = assume
         self.known = dict(KNOWN)
+        self.assumed: set[tuple[str, str]] = set()
         self._asked: dict[str, list[dict[str, t.Any]]] = {}
         self._kinds: dict[str, list[str]] | None = None
         self._lock = threading.RLock()
@@ -133,8 +135,13 @@ class Resources:
             if item["kind"] == kind and "/" not in item["name"]:
                 return Resource(api_version, kind, item["name"], bool(item.get("namespaced")))
         if self.assume and not served and not self._versions(kind):
+            self.assumed.add((api_version, kind))
             return Resource(api_version, kind, f"{kind.lower()}s", namespaced=True)
         raise UnknownKindError(f"unknown kind {kind} in {api_version}")
+
+    def is_served(self, api_version: str, kind: str) -> bool:
+        """Whether the server itself has a kind."""
+        return any(item["kind"] == kind for item in self._served(api_version))
 
     def has_status(self, api_version: str, kind: str) -> bool:
         """Whether the server keeps the status of a kind apart, for its controller to write."""

@@ -19,6 +19,7 @@ IMMUTABLE = re.compile(
     r"(?:updates?|changes?) to .{0,200}(?:is|are) forbidden|can not be changed",
     re.IGNORECASE | re.DOTALL,
 )
+UNDECLARED = re.compile(r'field not declared in schema|unknown field "')
 
 
 def version(obj: Object) -> str | None:
@@ -50,15 +51,28 @@ def is_immutable(error: ApiError) -> bool:
     return error.status in (422, 403, 400) and all(IMMUTABLE.search(text) for text in texts)
 
 
-def waits_for(error: ApiError, wanted: t.Mapping[Key, Object]) -> bool:
-    """Whether the server cannot tell, because something is missing that the set itself brings, or a webhook is."""
+def is_undeclared(error: ApiError) -> bool:
+    """Whether the schema of the kind does not have a field of the object."""
+    return error.status in (400, 422, 500) and bool(UNDECLARED.search(error.message))
+
+
+def defines(crd: Object) -> tuple[str, str]:
+    """The group and the kind that a CRD defines."""
+    spec = crd.get("spec") or {}
+    return str(spec.get("group")), str((spec.get("names") or {}).get("kind"))
+
+
+def waits_for(error: ApiError, wanted: t.Mapping[Key, Object], new_kind: bool = False) -> bool:
+    """Whether the server cannot tell, because something is missing that the set itself brings, or a webhook is.
+
+    The kind of the object is missing only if it is a new one.
+    """
     message = error.message
     if "does not support dry run" in message or webhook_missing(error):
         return True
     if error.status == 404:
-        return missing_namespace(error) in {key.name for key in wanted if key.is_namespace} or not missing_namespace(
-            error
-        )
+        namespace = missing_namespace(error)
+        return namespace in {key.name for key in wanted if key.is_namespace} if namespace else new_kind
     if error.status not in (403, 422):
         return False
     if "being terminated" in message:

@@ -12,10 +12,9 @@ import typing as t
 from .client import Client
 from .objects import Object
 from .remove import doomed, remove_all
-from .resources import KNOWN
+from .resources import CLAIM, KNOWN
 
 VOLUME = KNOWN["v1", "PersistentVolume"]
-CLAIM = KNOWN["v1", "PersistentVolumeClaim"]
 # Released: its claim was removed. Failed: its removal was tried. Neither can be claimed again.
 UNCLAIMED = ("Released", "Failed")
 

@@ -10,9 +10,10 @@ import dataclasses
 import time
 import typing as t
 
+from .claims import why_unready
 from .client import Client
 from .diagnose import Diagnosis, diagnose_all, used_secrets
-from .errors import ApiError, KubeError
+from .errors import KubeError
 from .objects import SET_LABEL, Key, Object, SetId
 from .ready import FAILED, is_silent, is_watched, unready
 from .remove import delete, doomed
@@ -98,27 +99,13 @@ class Waiter:
 
     def not_ready(self, key: Key, obj: Object) -> bool:
         """Whether the object is not ready; the reason is kept and shown when it changes."""
-        reason = unready(obj)
+        reason = why_unready(self.client, obj)
         if not reason and key in self.silent_until and is_silent(obj):
             reason = "its controller has not said anything yet"
-        if reason and key.kind == "PersistentVolumeClaim" and self.waits_for_pod(obj):
-            reason = ""
         if reason != self.reasons.get(key, ""):
             self.progress(f"{key}: {reason or 'ready'}")
         self.reasons[key] = reason
         return bool(reason)
-
-    def waits_for_pod(self, claim: Object) -> bool:
-        """Whether a claim is bound only when a pod uses it."""
-        name = (claim.get("spec") or {}).get("storageClassName")
-        if not name or (claim.get("status") or {}).get("phase") != "Pending":
-            return False
-        path = self.resources.find("storage.k8s.io/v1", "StorageClass").path(None, name)
-        try:
-            found = self.client.find(path)
-        except ApiError:
-            return False
-        return bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer"
 
     def follow(self, watch: Watch) -> None:
         """Watch the kinds that are not ready, and the pods and warnings of their namespaces."""
@@ -146,8 +133,8 @@ class Waiter:
         found = (event.object.get("items") or []) if event.type == "LISTED" else [event.object]
         for obj in found:
             self.learn(stream[0], obj, event.type == "DELETED")
-        if event.type == "LISTED" and isinstance(stream[0], Resource):
-            self.miss(stream[0], stream[1], {obj["metadata"]["name"] for obj in found})
+        if event.type == "LISTED":
+            self.miss(*stream, {obj["metadata"]["name"] for obj in found})
 
     def learn(self, source: t.Any, obj: Object, gone: bool) -> None:
         """Learn from one object of an event."""
@@ -176,14 +163,15 @@ class Waiter:
         else:
             self.ready_since.setdefault(key, time.monotonic())
 
-    def miss(self, resource: Resource, namespace: str, names: set[str]) -> None:
-        """Notice what a LIST no longer has."""
+    def miss(self, source: t.Any, namespace: str, names: set[str]) -> None:
+        """Notice what a LIST no longer has: between two watches nobody tells of it."""
+        if source == PODS:
+            self.pods = {where: pod for where, pod in self.pods.items() if where[0] != namespace or where[1] in names}
+        if not isinstance(source, Resource):
+            return
+        here = (source.group, source.kind, namespace)
         for key in self.pending:
-            if (key.group, key.kind, key.namespace) == (
-                resource.group,
-                resource.kind,
-                namespace,
-            ) and key.name not in names:
+            if (key.group, key.kind, key.namespace) == here and key.name not in names:
                 self.lose(key)
 
     def lose(self, key: Key) -> None:

@@ -11,13 +11,26 @@ import pytest
 from e2e.kube_set.kinds import before, merged
 from e2e.kube_set.support import MERGE, Object, Space, failed_status, writes
 
+from ansible_collections.mlops.platform.plugins.module_utils._kube.documents import Document
 from ansible_collections.mlops.platform.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.mlops.platform.plugins.module_utils._kube.objects import HASH_ANNOTATION
+from ansible_collections.mlops.platform.plugins.module_utils._kube.resources import Resource
 
 KEEPER: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "keeper"}}
+
+
+def templates(size: str) -> Object:
+    """A StatefulSet's claims of this size."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    return {"spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}]}}
+
+
+# By kind; after a comma stands which of its fields.
 IMMUTABLE: dict[str, Object] = {
     "Job": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}},
     "StatefulSet": {"spec": {"podManagementPolicy": "Parallel"}},
+    "StatefulSet, its claims": templates("2Mi"),
+    "StatefulSet, claims that it never had": templates("1Mi"),
     "StorageClass": {"parameters": {"share": "/other"}},
     "Service": {"spec": {"clusterIP": "None"}},
     "Deployment": {
@@ -27,13 +40,14 @@ IMMUTABLE: dict[str, Object] = {
     "CSIDriver": {"spec": {"attachRequired": True}},
     "Pod": {"spec": {"nodeSelector": {"other": "node"}}},
 }
+GIVEN: dict[str, Object] = {"StatefulSet, its claims": templates("1Mi")}
 REPLACE: Object = {"metadata": {"annotations": {"mlops.platform/replace": "true"}}}
 
 
 @pytest.mark.parametrize("title", IMMUTABLE)
 def test_an_immutable_field_is_refused_or_replaced_on_request(space: Space, title: str) -> None:
-    first = before(title, space.name)
-    kind = (first["apiVersion"], title, first["metadata"]["name"])
+    first = merged(before(title.partition(",")[0], space.name), GIVEN.get(title, {}))
+    kind = (first["apiVersion"], first["kind"], first["metadata"]["name"])
     space.present(first)
     uid = space.get(*kind)["metadata"]["uid"]
     second = merged(first, IMMUTABLE[title])
@@ -181,6 +195,61 @@ def test_check_mode_where_another_set_brings_the_kind(space: Space) -> None:
     with space.client.recording() as sent, pytest.raises(KubeError, match=unknown):
         space.apply(text)
     assert not writes(sent)
+
+
+def strict(space: Space, *fields: str) -> Object:
+    """A definition that allows only these fields."""
+    crd = before("CustomResourceDefinition", space.name)
+    spec = {"type": "object", "properties": {name: {"type": "string"} for name in fields}}
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"] = {"spec": spec}
+    return crd
+
+
+@pytest.fixture
+def filled(space: Space) -> t.Iterator[t.Callable[..., Object]]:
+    """An object of the strict kind with these fields."""
+    kind = {"apiVersion": f"{space.name}.example/v1", "kind": "Thing", "metadata": {"name": "one"}}
+    yield lambda **fields: {**kind, "spec": fields}
+    # The garbage collector learns of a new kind only after half a minute, and would hold its objects that long.
+    path = f"/apis/{space.name}.example/v1/namespaces/{space.name}/things/one"
+    space.client.request("DELETE", path, None, {"propagationPolicy": "Background"})
+
+
+def test_a_definition_gains_a_field_together_with_its_object(space: Space, filled: t.Callable[..., Object]) -> None:
+    """One that is there already, and one that is new: neither passes the dry run, both pass after the definition."""
+    names = [f"CustomResourceDefinition things.{space.name}.example", f"Thing {space.name}/one"]
+    space.present(KEEPER, strict(space, "one"))
+    for action, fields in (("created", ("one", "two")), ("configured", ("one", "two", "three"))):
+        objects = (KEEPER, strict(space, *fields), filled(**dict.fromkeys(fields, "x")))
+        foretold = space.present(*objects, check_mode=True).result()
+        assert foretold["not_verified"] == names[1:]
+        done = space.present(*objects).result()
+        assert done == {**foretold, "not_verified": []}
+        assert [name for action in ("configured", "created") for name in done[action]] == names
+        assert names[1] in done[action]
+        assert not space.present(*objects).result()["changed"]
+
+
+def test_a_field_that_the_definition_does_not_have(space: Space, filled: t.Callable[..., Object]) -> None:
+    space.present(strict(space, "one"), filled(one="x"))
+    for check_mode in (True, False):
+        with space.client.recording() as sent, pytest.raises(KubeError, match="field not declared in schema") as caught:
+            space.present(KEEPER, strict(space, "one"), filled(one="x", typo="y"), check_mode=check_mode)
+        assert "nothing was changed" in str(caught.value)
+        assert not writes(sent)
+
+
+def test_a_built_in_kind_that_this_server_does_not_have(space: Space) -> None:
+    obj = {**before("Deployment", space.name), "apiVersion": "apps/v9"}
+    for check_mode in (True, False):
+        engine = space.engine(check_mode=check_mode)
+        engine.resources.known["apps/v9", "Deployment"] = Resource("apps/v9", "Deployment", "deployments", True)
+        documents = [Document(one, "test") for one in (KEEPER, obj)]
+        with space.client.recording() as sent, pytest.raises(KubeError) as caught:
+            engine.present(documents)
+        assert not writes(sent)
+        assert "nothing was changed" in str(caught.value)
+        assert "unknown kind Deployment in apps/v9: Deployment is in apps/v1 on this server" in str(caught.value)
 
 
 def test_check_mode_where_the_namespace_and_the_kind_are_new(space: Space) -> None:

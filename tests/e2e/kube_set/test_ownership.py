@@ -327,3 +327,37 @@ def test_what_lies_in_a_namespace_that_leaves_the_templates_is_pruned(space: Spa
     assert result["kept"] == [f"Namespace {other}: namespaces are never pruned"]
     space.absent(remove_namespaces=True)
     assert space.get("v1", "Namespace", other) is None
+
+
+def test_a_namespace_with_claims_stays_without_the_word(space: Space) -> None:
+    """With it would go the set's own claim and those that nobody's set made, as the homes of a hub."""
+    other = f"{space.name}-data"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}}
+    claim = merged(before("PersistentVolumeClaim", space.name), {"metadata": {"namespace": other}})
+    home = merged(claim, {"metadata": {"name": "home"}})
+    space.present(data("1"), namespace, claim)
+    space.client.request("POST", space.resource("v1", "PersistentVolumeClaim").path(other), None, home)
+    said = [
+        f"Namespace {other}: it holds claims; remove_claims would remove them",
+        f"PersistentVolumeClaim {other}/data: it holds data; remove_claims would remove it",
+    ]
+    foretold = space.absent(remove_namespaces=True, check_mode=True).result()
+    assert (foretold["kept"], foretold["pruned"]) == (said, [f"ConfigMap {space.name}/conf"])
+    assert space.absent(remove_namespaces=True).result() == foretold
+    for name in ("data", "home"):
+        assert "deletionTimestamp" not in space.get("v1", "PersistentVolumeClaim", name, other)["metadata"]
+    gone = space.absent(remove_namespaces=True, remove_claims=True).result()
+    assert gone["pruned"] == [f"Namespace {other}", f"PersistentVolumeClaim {other}/data"]
+    assert space.get("v1", "Namespace", other) is None
+
+
+def test_a_namespace_whose_last_claim_has_gone_goes(space: Space) -> None:
+    other = f"{space.name}-last"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}}
+    claim = merged(before("PersistentVolumeClaim", space.name), {"metadata": {"namespace": other}})
+    space.present(data("1"), namespace)
+    path = space.resource("v1", "PersistentVolumeClaim").path(other)
+    space.client.request("POST", path, None, claim)
+    assert len(space.absent(remove_namespaces=True).result()["kept"]) == 1
+    space.client.request("DELETE", f"{path}/data")
+    assert space.absent(remove_namespaces=True).result()["pruned"] == [f"Namespace {other}"]

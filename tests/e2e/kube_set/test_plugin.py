@@ -169,11 +169,22 @@ def test_mistakes_come_in_one_readable_message(
             {"not_owned": [{"kind": "X", "name": "x", "field": "metadata"}]},
             r"not_owned: 'metadata' is not a path",
         ),
+        "a field of no object": (
+            {"not_owned": [{"kind": "ConfigMap", "name": "cnof", "field": "data.a"}]},
+            rf"not_owned: the set has no ConfigMap {space.name}/cnof \(data\.a\)",
+        ),
         "wrong state": ({"state": "gone"}, r"state.*present, absent"),
         "no kubeconfig": ({"kubeconfig": "/none"}, r"kubeconfig /none cannot be read"),
         "wrong context": ({"context": "none"}, r"has no context 'none'; it has: "),
         "another server": (
             {"expected_server": "https://other:6443"},
+            r"but expected_server .* says https://other:6443",
+        ),
+        "another server, before a download": (
+            {
+                "expected_server": "https://other:6443",
+                "manifests": [{"url": "http://127.0.0.1:1/x.yml", "sha256": "0" * 64}],
+            },
             r"but expected_server .* says https://other:6443",
         ),
         "untrusted server": (

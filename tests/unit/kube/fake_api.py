@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 Object = dict[str, t.Any]
 COLLECTIONS = (
     *("configmaps", "secrets", "deployments", "statefulsets", "daemonsets", "pods", "events", "things"),
-    *("replicasets", "controllerrevisions"),
+    *("replicasets", "controllerrevisions", "persistentvolumeclaims"),
 )
 DISCOVERY: dict[str, Object] = {
     "/version": {"major": "1", "minor": "34"},

@@ -500,6 +500,36 @@ def test_a_wait_survives_a_broken_watch(server: Server, client: Client, case: st
     thread.join()
 
 
+@pytest.mark.parametrize("code", [410, 500, 503])
+def test_a_sick_pod_that_vanishes_while_the_watch_is_broken_ends_no_wait(
+    server: Server, client: Client, code: int
+) -> None:
+    """Nobody tells of its end: the new list does not have it."""
+    waiting = {"waiting": {"reason": "ImagePullBackOff"}}
+    owner = {"kind": "StatefulSet", "name": "web", "controller": True}
+    meta = {"name": "web-0", "namespace": "ns", "uid": "p", "labels": {"app": "web"}, "ownerReferences": [owner]}
+    sick = {"metadata": meta, "status": {"containerStatuses": [{"name": "c", "state": waiting}]}}
+    template = {"spec": {"containers": [{"name": "c", "readinessProbe": {}}]}}
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
+    path = "/apis/apps/v1/namespaces/ns/statefulsets/web"
+    server.store.save("/api/v1/namespaces/ns/pods/web-0", sick, "ADDED")
+
+    def trouble() -> None:
+        while not any(prefix.endswith("/pods") for prefix, _events in list(server.store.watchers)):
+            time.sleep(0.05)
+        server.store.objects.pop("/api/v1/namespaces/ns/pods/web-0")
+        for prefix, _events in list(server.store.watchers):
+            server.tell(prefix, {"type": "ERROR", "object": {"code": code}})
+        time.sleep(2.5)
+        well = {"observedGeneration": 1, "replicas": 1, "availableReplicas": 1}
+        server.store.save(path, {**server.store.objects[path], "status": well}, "MODIFIED")
+
+    thread = threading.Thread(target=trouble)
+    thread.start()
+    present(client, {**WEB, "kind": "StatefulSet", "spec": spec}, wait=True, wait_timeout=20, wait_grace=1.5)
+    thread.join()
+
+
 def test_a_wait_goes_on_without_the_right_to_see_pods(server: Server, client: Client) -> None:
     server.faults = [Fault("status", r"/(pods|events)\?", 99, 403, {"message": "forbidden"})]
     with pytest.raises(NotReadyError, match="Deployment ns/web: its controller has not seen it yet"):
@@ -601,6 +631,15 @@ def test_more_lists_than_threads(server: Server, client: Client) -> None:
     ]
     assert len(present(client, *objects).result()["created"]) == 10
     assert present(client, *objects).result()["unchanged"] == 10
+
+
+def test_a_field_of_no_object_is_refused_before_anything_is_sent(server: Server, client: Client) -> None:
+    wrong = options.not_owned([{"kind": "ConfigMap", "name": "cnof", "field": "data.a"}], "ns")
+    for given in ({}, {"check_mode": True}):
+        with pytest.raises(KubeError, match=r"not_owned: the set has no ConfigMap ns/cnof \(data.a\)"):
+            present(client, CONF, not_owned=wrong, **given)
+    assert not server.seen
+    assert engine(client, state="absent", not_owned=wrong).absent().result()["changed"] is False
 
 
 def test_a_namespace_that_is_not_there(server: Server, client: Client) -> None:

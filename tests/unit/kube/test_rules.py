@@ -40,6 +40,7 @@ from ansible_collections.mlops.platform.plugins.module_utils._kube.retry import 
 )
 from ansible_collections.mlops.platform.plugins.module_utils._kube.verdict import (
     is_immutable,
+    is_undeclared,
     missing_namespace,
     waits_for,
 )
@@ -48,6 +49,7 @@ Object = dict[str, t.Any]
 SET = SetId("ns", "demo")
 CONF = Key("", "ConfigMap", "ns", "conf")
 CLAIM = Key("", "PersistentVolumeClaim", "ns", "data")
+VOLUME = Key("", "PersistentVolume", "", "data")
 NAMESPACE = Key("", "Namespace", "", "ns")
 
 
@@ -99,6 +101,16 @@ FATES: dict[str, tuple[Key, Object | None, Object, str, bool]] = {
     "owned by no controller": (CONF, live(ownerReferences=[{"kind": "X", "name": "x"}]), {}, "", True),
     "a claim": (CLAIM, live(), {}, "it holds data", False),
     "a claim with the word": (CLAIM, live(), {"remove_claims": True}, "", True),
+    "a volume": (VOLUME, live(), {}, "it holds data", False),
+    "a volume at the end": (VOLUME, live(), {"state": "absent", "remove_namespaces": True}, "it holds data", False),
+    "a volume with the word": (VOLUME, live(), {"remove_claims": True}, "", True),
+    "a volume of another set with the word": (
+        VOLUME,
+        live("ns.other"),
+        {"remove_claims": True},
+        "it belongs to the set ns.other",
+        False,
+    ),
     "a namespace": (NAMESPACE, live(labels={}), {"remove_namespaces": True}, "namespaces are never pruned", False),
     "a namespace at the end": (NAMESPACE, live(labels={}), {"state": "absent"}, "it is a namespace", False),
     "a namespace at the end with the word": (
@@ -239,7 +251,8 @@ def test_immutable(fault: ApiError, expected: bool) -> None:
     [
         (error(404, 'namespaces "ns" not found'), True),
         (error(404, 'namespaces "other" not found'), False),
-        (error(404, "the server could not find the requested resource"), True),
+        (error(404, "the server could not find the requested resource"), False),
+        (error(404, "404 page not found"), False),
         (error(403, 'error looking up service account ns/robot: serviceaccount "robot" not found'), True),
         (error(403, 'error looking up service account ns/robot: serviceaccount "else" not found'), False),
         (error(403, "violates PodSecurity"), False),
@@ -250,6 +263,24 @@ def test_immutable(fault: ApiError, expected: bool) -> None:
 def test_what_the_set_itself_will_bring(fault: ApiError, expected: bool) -> None:
     wanted: dict[Key, Object] = {NAMESPACE: {}, Key("", "ServiceAccount", "ns", "robot"): {}}
     assert waits_for(fault, wanted) is expected
+
+
+def test_a_kind_that_the_set_itself_will_bring() -> None:
+    assert waits_for(error(404, "404 page not found"), {}, new_kind=True)
+    assert not waits_for(error(404, 'namespaces "other" not found'), {}, new_kind=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (error(500, "failed to create typed patch object (x): .spec.a: field not declared in schema"), True),
+        (error(400, 'strict decoding error: unknown field "spec.a"'), True),
+        (error(422, "spec.a: Invalid value"), False),
+        (error(404, "not found"), False),
+    ],
+)
+def test_a_field_that_the_schema_does_not_have(fault: ApiError, expected: bool) -> None:
+    assert is_undeclared(fault) is expected
 
 
 def test_the_missing_namespace() -> None:
@@ -319,6 +350,28 @@ def test_fields_that_cannot_be_given_once(field: str) -> None:
 def test_fields_that_are_given_once() -> None:
     found = options.not_owned([{"kind": "RayService", "name": "x", "field": ".spec.serveConfigV2"}], "ns")
     assert [tuple(item) for item in found] == [("RayService", "x", "ns", ("spec", "serveConfigV2"))]
+
+
+@pytest.mark.parametrize(
+    ("entry", "used"),
+    [
+        ({"kind": "ConfigMap", "name": "conf"}, True),
+        ({"kind": "ConfigMap", "name": "conf", "namespace": "ns"}, True),
+        ({"kind": "Namespace", "name": "ns", "namespace": "any"}, True),
+        ({"kind": "ConfigMap", "name": "cnof"}, False),
+        ({"kind": "Configmap", "name": "conf"}, False),
+        ({"kind": "ConfigMap", "name": "conf", "namespace": "other"}, False),
+    ],
+)
+def test_a_field_of_an_object_that_the_set_does_not_have(entry: Object, used: bool) -> None:
+    given = options.not_owned([{**entry, "field": "data.a"}, {"kind": "Namespace", "name": "ns", "field": "x"}], "ns")
+    if used:
+        options.refuse_unused(given, (CONF, NAMESPACE))
+        return
+    with pytest.raises(KubeError) as caught:
+        options.refuse_unused(given, (CONF, NAMESPACE))
+    said = f"{entry['kind']} {entry.get('namespace', 'ns')}/{entry['name']} (data.a)"
+    assert str(caught.value) == f"not_owned: the set has no {said}: correct kind, name or namespace"
 
 
 @pytest.mark.parametrize(
