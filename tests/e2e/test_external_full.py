@@ -1,4 +1,4 @@
-"""An object store and a Redis of others, for which another namespace's stand; and exposures that the lab cannot serve."""
+"""An object store and a Redis of others, which another namespace stands for; exposures that the lab cannot serve."""
 
 from __future__ import annotations
 
