@@ -20,6 +20,8 @@ OWN = ("config_file", "data_directory", "hba_file", "ident_file", "listen_addres
 SAFE = ("fsync", "full_page_writes")
 # Secrets of owners are derived with their names, and the superuser's with this one.
 SUPERUSER = "superuser"
+# The exporter signs in as this one (roles/postgresql/vars).
+METRICS = "mlops_metrics"
 Value = t.Union[str, int, float, bool, None]
 Row = t.Mapping[str, t.Any]
 
@@ -82,6 +84,8 @@ def _application(row: Row, master_key: str, cluster: str, server: dict[str, t.An
         raise AnsibleFilterError(
             f"{field}: the owner '{owner}' would get the superuser's password; choose another name"
         )
+    if owner == METRICS and present:
+        raise AnsibleFilterError(f"{field}: the owner '{owner}' is the role of the exporter; choose another name")
     if not DNS_NAME.fullmatch(secret):
         raise AnsibleFilterError(f"{field}: no Secret can be named '{secret}'; give one with secret")
     password = derived_secret(

@@ -105,6 +105,7 @@ def test_settings_go_over_the_roles_own_and_null_leaves_one_out() -> None:
         ({"platform_master_key": "short"}, "platform_master_key: it has 5 characters"),
         ({"postgresql_databases": [{"name": "Ünï"}]}, "no Secret can be named"),
         ({"postgresql_databases": [{"name": "superuser"}]}, "would get the superuser's password"),
+        ({"postgresql_databases": [{"name": "a", "owner": "mlops_metrics"}]}, "is the role of the exporter"),
         (
             {"postgresql_databases": [{"name": "a", "owner": "superuser"}]},
             "postgresql_databases, a: the owner 'superuser'",
