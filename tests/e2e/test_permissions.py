@@ -15,6 +15,9 @@ from ansible_collections.mlops.platform.plugins.module_utils._preflight.permissi
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+# In the lane of test_preflight, whose playbook it runs.
+pytestmark = pytest.mark.platform
+
 RBAC = "rbac.authorization.k8s.io"
 DENIED = ("missing permission", "is forbidden", "403")
 
