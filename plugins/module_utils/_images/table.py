@@ -121,5 +121,10 @@ def reference(name: str, registry: str, base: str = "", refresh: str = "", root:
         raise ImagesError(
             "images_registry is empty: name the registry of the platform's images, as host[:port][/project]"
         )
-    images = with_bases(in_order([image_from(one) for one in specs([name], base, root=root)]), [name])
-    return f"{registry}/{name}:{tags_of(images, refresh)[name]}"
+    return f"{registry}/{name}:{tags([name], base, refresh, root)[name]}"
+
+
+def tags(wanted: t.Sequence[str], base: str = "", refresh: str = "", root: str = ROOT) -> dict[str, str]:
+    """The tags of images of this checkout and of those they stand on."""
+    images = in_order([image_from(one) for one in specs(wanted, base, root=root)])
+    return tags_of(with_bases(images, wanted), refresh)

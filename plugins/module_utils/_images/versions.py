@@ -11,7 +11,6 @@ import re
 import typing as t
 
 from ansible_collections.mlops.platform.plugins.module_utils._images import ImagesError, environment, table
-from ansible_collections.mlops.platform.plugins.module_utils._images.image import image_from, in_order, tags_of
 
 COMMIT = re.compile(r"^v0\.0\.0-(\d{4})(\d\d)(\d\d)\d{6}-[0-9a-f]{12}$")
 
@@ -19,12 +18,9 @@ COMMIT = re.compile(r"^v0\.0\.0-(\d{4})(\d\d)(\d\d)\d{6}-[0-9a-f]{12}$")
 def versions(base: str = "", refresh: str = "", root: str = table.ROOT) -> dict[str, dict[str, str]]:
     """Tag and version of each image of the platform, as this checkout describes them."""
     rows = table.load(root)
-    tags = tags_of(
-        in_order([image_from(one) for one in table.specs(table.names("platform", root), base, root=root)]), refresh
-    )
-    return {
-        name: {"tag": tags[name], "version": version_of(name, rows, root)} for name in table.names("platform", root)
-    }
+    names = table.names("platform", root)
+    tags = table.tags(names, base, refresh, root)
+    return {name: {"tag": tags[name], "version": version_of(name, rows, root)} for name in names}
 
 
 def version_of(name: str, rows: t.Mapping[str, table.Spec], root: str = table.ROOT) -> str:

@@ -19,7 +19,7 @@ from .prune import Fate, Pruner
 from .ready import FAILED, unready
 from .remove import doomed, raise_all, removals, remove_all
 from .resources import CRD, Resources, served
-from .verdict import is_undeclared
+from .verdict import is_undeclared, missing_namespace
 from .watch import Watch, remaining
 
 FIRST_HANDS = "kube_set-given-once"
@@ -177,7 +177,7 @@ def is_early(change: Change, error: ApiError) -> bool:
     """Whether a refusal may come from a server that does not yet know a kind, or the newest form of it."""
     if wave(change.key) != 3:
         return False
-    missing = error.not_found and not error.message.startswith("namespaces ")
+    missing = error.not_found and not missing_namespace(error)
     return missing or (not change.verified and is_undeclared(error))
 
 
