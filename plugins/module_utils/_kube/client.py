@@ -53,6 +53,7 @@ class Client:
         self.warnings: dict[str, None] = {}
         self._renew = threading.Lock()
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._wide = False
 
     def __enter__(self) -> Client:
         """Nothing is opened before the first request."""
@@ -69,11 +70,21 @@ class Client:
         # A call from one of the pool's own threads must not wait for a free one.
         if len(items) < 2 or threading.current_thread().name.startswith(POOL):
             return [function(item) for item in items]
-        if not self._pool:
-            self._pool = concurrent.futures.ThreadPoolExecutor(self.workers, thread_name_prefix=POOL)
-        futures = [self._pool.submit(function, item) for item in items]
+        pool = self.pool()
+        futures = [pool.submit(function, item) for item in items]
         concurrent.futures.wait(futures)
         return [future.result() for future in futures]
+
+    def pool(self) -> concurrent.futures.ThreadPoolExecutor:
+        """The threads that send requests: twice as many to a server far away, which has no more to do at a time."""
+        far = self.contact.is_far()
+        if self._pool and far and not self._wide:
+            self._pool.shutdown()
+            self._pool = None
+        if not self._pool:
+            self._wide = far
+            self._pool = concurrent.futures.ThreadPoolExecutor(self.workers * (1 + far), thread_name_prefix=POOL)
+        return self._pool
 
     def get(self, path: str, query: Query | None = None) -> t.Any:
         """The body of a GET."""
@@ -127,6 +138,7 @@ class Client:
         while True:
             try:
                 with self.transport.lease() as (connection, used):
+                    begun = time.monotonic()
                     connection.request(method, target, payload, headers)
                     answer = connection.getresponse()
                     data = answer.read()
@@ -136,7 +148,7 @@ class Client:
                     raise
                 self.contact.last_fault = time.monotonic()
                 continue
-            self.contact.answered = True
+            self.contact.heard(time.monotonic() - begun, opened=not used)
             return self._decoded(answer, data)
 
     def _decoded(self, answer: http.client.HTTPResponse, data: bytes) -> Response:

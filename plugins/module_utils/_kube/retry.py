@@ -16,6 +16,7 @@ FIRST_CONTACT = 10.0  # seconds for a server that has not answered yet
 OUTAGE = 120.0  # seconds for a server that answered before: it may be restarting
 LONGEST_PAUSE = 5.0
 LONGEST_REQUEST = 30.0  # seconds of a Retry-After that are kept
+FAR = 0.02  # seconds of a round trip
 UNKNOWN_FAULTS = 3  # how often a 500 without a known cause is tried again: a load balancer may have sent it
 TRANSPORT = (OSError, http.client.HTTPException)
 
@@ -38,6 +39,17 @@ class Contact:
 
     answered: bool = False
     last_fault: float = -1e9
+    round_trip: float = 0.0  # seconds of the shortest one so far: the one with the least work of the server in it
+
+    def heard(self, seconds: float, opened: bool) -> None:
+        """Learn from an answer; opening a connection takes two round trips before the request's."""
+        self.answered = True
+        trip = seconds / 3 if opened else seconds
+        self.round_trip = min(trip, self.round_trip or trip)
+
+    def is_far(self) -> bool:
+        """Whether requests spend most of their time on the way."""
+        return self.round_trip > FAR
 
     def budget(self) -> float:
         """How long an outage may last."""

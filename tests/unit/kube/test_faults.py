@@ -633,6 +633,27 @@ def test_more_lists_than_threads(server: Server, client: Client) -> None:
     assert present(client, *objects).result()["unchanged"] == 10
 
 
+@pytest.mark.parametrize(
+    ("answers", "threads"),
+    [
+        ([], 4),
+        ([(0.002, False), (0.3, False)], 4),  # near, and busy once
+        ([(0.15, True)], 8),  # three round trips of 50 ms: two to open the connection
+        ([(0.045, True)], 4),
+        ([(0.15, True), (0.06, False)], 8),
+    ],
+)
+def test_a_server_far_away_gets_more_requests_at_a_time(
+    client: Client, answers: list[tuple[float, bool]], threads: int
+) -> None:
+    client.each(str, [1, 2])  # the pool that may have to grow
+    for answer in answers:
+        client.contact.heard(*answer)
+    together = threading.Barrier(threads)
+    names = client.each(lambda _item: (together.wait(10), threading.current_thread().name)[1], range(2 * threads))
+    assert len(set(names)) == threads
+
+
 def test_a_field_of_no_object_is_refused_before_anything_is_sent(server: Server, client: Client) -> None:
     wrong = options.not_owned([{"kind": "ConfigMap", "name": "cnof", "field": "data.a"}], "ns")
     for given in ({}, {"check_mode": True}):
