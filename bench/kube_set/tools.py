@@ -21,6 +21,7 @@ class Cluster(t.NamedTuple):
     """Where the objects go: a kubeconfig for the direct way and one through the delay proxy."""
 
     kubectl: Command
+    other: Command  # another kubectl, or nothing
     kubeconfigs: dict[int, Path]  # by round trip time in milliseconds
     servers: dict[int, str]
 
@@ -74,15 +75,29 @@ class Kubectl(Tool):
 
     name = "kubectl"
 
+    def program(self) -> Command:
+        """The kubectl of the lab's version."""
+        return self.cluster.kubectl
+
     def command(self, action: Action, rtt: int, hosts: int) -> Command:
         """One kubectl; for several hosts one after the other, as a shell loop would."""
         config = str(self.cluster.kubeconfigs[rtt])
-        apply = [*self.cluster.kubectl, "--kubeconfig", config, "apply", "--server-side"]
+        apply = [*self.program(), "--kubeconfig", config, "apply", "--server-side"]
         if action == "check":
             apply.append("--dry-run=server")
         files = [f"{prefix}.yml" for prefix in self.prefixes(hosts)]
         loop = 'for file in $0; do "$@" -f "$file" || exit 1; done'
         return ["sh", "-c", loop, " ".join(files), *apply]
+
+
+class OtherKubectl(Kubectl):
+    """The same by the kubectl that was named."""
+
+    name = "other-kubectl"
+
+    def program(self) -> Command:
+        """The kubectl that was named."""
+        return self.cluster.other
 
 
 class Playbook(Tool):
@@ -171,4 +186,4 @@ class Nothing(Playbook):
         self.play(tasks=[{"name": "Do nothing", "ansible.builtin.debug": {"msg": ""}}])
 
 
-TOOLS: tuple[type[Tool], ...] = (KubeSet, Kubectl, CoreList, CoreEach, Nothing)
+TOOLS: tuple[type[Tool], ...] = (KubeSet, Kubectl, OtherKubectl, CoreList, CoreEach, Nothing)
