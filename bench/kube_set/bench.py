@@ -179,6 +179,11 @@ def measured(cluster: Cluster, tool: Tool, case: Case, memory: bool = False) -> 
     return run(tool.command(case.action, case.rtt, case.hosts), tool.environment(), tool.folder, memory)
 
 
+def peak(cluster: Cluster, tool: Tool, case: Case) -> float:
+    """The median peak of the memory of three runs, in MiB."""
+    return statistics.median(measured(cluster, tool, case, memory=True).mebibytes for _number in range(3))
+
+
 def measure_all(
     cluster: Cluster, tools: t.Mapping[str, Tool], wanted: t.Sequence[Case]
 ) -> dict[Case, list[Measurement]]:
@@ -255,7 +260,7 @@ def main() -> int:
                     measured(cluster, tool, Case(tool.name, "first"))  # fills the cache of kubectl's discovery
             results = measure_all(cluster, tools, wanted)
             fleet = {case for target in TARGETS if target.memory for case in (target.one, target.other)}
-            memory = {case: measured(cluster, tools[case.tool], case, memory=True).mebibytes for case in fleet}
+            memory = {case: peak(cluster, tools[case.tool], case) for case in fleet}
         finally:
             prefixes = [prefix for tool in tools.values() for prefix in tool.prefixes(FLEET)]
             names = [name for prefix in prefixes for name in namespaces(prefix)]

@@ -231,9 +231,10 @@ pruned:
   type: list
   elements: str
 unchanged:
-  description: Number of objects that were as they should be.
+  description: Objects that were as they should be.
   returned: always
-  type: int
+  type: list
+  elements: str
 kept:
   description: Objects that left the set but were not removed, each with the reason.
   returned: always

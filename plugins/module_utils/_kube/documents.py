@@ -66,6 +66,8 @@ def checked(construct: t.Callable[[t.Any, t.Any], t.Any]) -> t.Callable[[t.Any, 
 
 for name in ("int", "float", "bool"):
     StrictLoader.add_constructor(TAG + name, checked(getattr(yaml.SafeLoader, f"construct_yaml_{name}")))
+for name in ("binary", "set", "omap", "pairs"):  # not to be said in JSON
+    StrictLoader.yaml_constructors.pop(TAG + name)
 # Dates are text for Kubernetes.
 StrictLoader.add_constructor(f"{TAG}timestamp", yaml.SafeLoader.construct_yaml_str)
 StrictLoader.yaml_implicit_resolvers = {

@@ -15,12 +15,12 @@ from .change import Change, Plan, Refusal
 from .client import Client
 from .desired import desired
 from .documents import Document
-from .errors import ApiError, KubeError
+from .errors import KubeError
 from .execute import Executor
 from .inventory import Inventory, Item
 from .mask import Mask
-from .objects import Key, Object
-from .observe import calls, listings, observe, read_namespace
+from .objects import Key, Object, wave
+from .observe import calls, listings, may_exist, observe, read_namespace, together
 from .options import Options, refuse_unused
 from .plan import Planner
 from .prune import Fate, Pruner
@@ -43,18 +43,17 @@ class Outcome:
 
     def result(self) -> dict[str, t.Any]:
         """The outcome as a task's result."""
-        names = {action: self.named(action) for action in ("created", "configured", "replaced")}
+        names = {action: self.named(action) for action in ("created", "configured", "replaced", "unchanged")}
         pruned = sorted(str(fate.key) for fate in self.fates if fate.goes)
         return {
             **names,
             "pruned": pruned,
-            "unchanged": sum(change.action == "unchanged" for change in self.changes),
             "kept": sorted(f"{fate.key}: {fate.kept}" for fate in self.fates if fate.live and fate.kept),
             "left": sorted(
                 f"{change.key}: {item.field} to {item.manager}" for change in self.changes for item in change.left
             ),
             "not_verified": sorted(str(change.key) for change in self.changes if not change.verified),
-            "changed": bool(pruned or any(names.values())),
+            "changed": bool(pruned or any(change.action != "unchanged" for change in self.changes)),
         }
 
 
@@ -126,12 +125,12 @@ class Engine:
         nothing = Inventory(self.options.set_id)
         first = listings(wanted, nothing, self.resources)
         spaces = [key for key in wanted if key.is_namespace]
-        together: list[t.Callable[[], t.Any]] = [
+        reads: list[t.Callable[[], t.Any]] = [
             lambda: inventory.read(self.client, self.options.set_id),
             *(partial(read_namespace, self.client, key) for key in spaces),
             *calls(self.client, first, self.options.set_id),
         ]
-        stored, *found = self.client.each(lambda call: call(), together)
+        stored, *found = together(self.client, reads)
         live = {key: obj for part in found for key, obj in part.items()}
         # Check mode cannot know what other sets bring before the real run.
         if not stored.version and not self.options.check_mode:
@@ -193,7 +192,11 @@ class Engine:
         self.done = Outcome([], executor.fates)
         self.apply(executor, [change for change in todo if change.key.is_namespace])
         self.widen(stored, wanted)
-        self.apply(executor, [change for change in todo if not change.key.is_namespace])
+        self.apply(executor, [change for change in todo if change.key.is_crd])
+        rest = [change for change in todo if wave(change.key)]
+        if len(rest) < len(todo):
+            executor.verify(rest, wanted)
+        self.apply(executor, rest)
         executor.remove(fates, self.pruner)
         self.narrow(stored, executor.live, wanted, executor.fates)
         if self.options.wait:
@@ -238,13 +241,3 @@ class Engine:
 def going_away(obj: Object | None) -> bool:
     """Whether an object is being deleted."""
     return bool(obj and obj["metadata"].get("deletionTimestamp"))
-
-
-def may_exist(client: Client, path: str) -> bool:
-    """Whether an object exists, as far as one may see it."""
-    try:
-        return client.find(path) is not None
-    except ApiError as error:
-        if error.status != 403:
-            raise
-        return True

@@ -19,7 +19,7 @@ from .prune import Fate, Pruner
 from .ready import FAILED, unready
 from .remove import doomed, raise_all, removals, remove_all
 from .resources import CRD, Resources, served
-from .verdict import is_undeclared, missing_namespace
+from .verdict import is_undeclared, lacks_account, missing_namespace, waits_for
 from .watch import Watch, remaining
 
 FIRST_HANDS = "kube_set-given-once"
@@ -50,6 +50,24 @@ class Executor:
             if faults:
                 raise KubeError("not all objects could be applied:\n" + "\n".join(faults))
             self.establish([change.key for change in batch if change.key.is_crd])
+
+    def verify(self, changes: t.Sequence[Change], wanted: t.Mapping[Key, Object]) -> None:
+        """Ask about what the server could not tell before the set's namespaces and kinds were there."""
+        left = [change for change in changes if not change.verified and change.action != "replaced"]
+        rest = {key: obj for key, obj in wanted.items() if wave(key)}
+        faults = [fault for fault in self.client.each(lambda change: self.fault(change, rest), left) if fault]
+        if faults:
+            raise KubeError(
+                "the set cannot be applied, and nothing but its namespaces and kinds was changed:\n" + "\n".join(faults)
+            )
+
+    def fault(self, change: Change, rest: t.Mapping[Key, Object]) -> str:
+        """Why the server would refuse a change, as far as it does not miss the rest of the set."""
+        try:
+            self.patient_apply(change, dry_run=True)
+        except ApiError as error:
+            return "" if waits_for(error, rest) else f"{change.key}: the server refuses it: {error}"
+        return ""
 
     def attempt(self, change: Change) -> str | None:
         """Apply one change; the result is what went wrong."""
@@ -89,12 +107,12 @@ class Executor:
             answer = self.patient_apply(change)
         return answer
 
-    def patient_apply(self, change: Change) -> Object:
+    def patient_apply(self, change: Change, dry_run: bool = False) -> Object:
         """Apply; a kind that was defined a moment ago may not be served yet."""
         until = time.monotonic() + SERVED_WITHIN
         while True:
             try:
-                return t.cast(Object, apply(self.client, change, self.manager).body)
+                return t.cast(Object, apply(self.client, change, self.manager, dry_run).body)
             except ApiError as error:
                 if not is_early(change, error) or time.monotonic() > until:
                     raise
@@ -174,7 +192,9 @@ class Executor:
 
 
 def is_early(change: Change, error: ApiError) -> bool:
-    """Whether a refusal may come from a server that does not yet know a kind, or the newest form of it."""
+    """Whether a refusal may come from a server that does not yet know a kind, or its newest form, or a new account."""
+    if lacks_account(error):
+        return True
     if wave(change.key) != 3:
         return False
     missing = error.not_found and not missing_namespace(error)

@@ -10,12 +10,13 @@ import typing as t
 from functools import partial
 
 from .client import Client
-from .errors import ApiError, UnknownKindError
+from .errors import ApiError, KubeError, UnknownKindError
 from .inventory import Inventory
 from .objects import SET_LABEL, Key, Object, SetId
 from .resources import NAMESPACE, Resource, Resources
 
 FEW_NAMESPACES = 2
+Result = t.TypeVar("Result")
 
 
 class Listing(t.NamedTuple):
@@ -52,13 +53,32 @@ def paths(listing: Listing, few: int = FEW_NAMESPACES) -> list[str]:
 
 def observe(client: Client, found: t.Sequence[Listing], set_id: SetId) -> dict[Key, Object]:
     """The live objects that carry the set's label."""
-    answers = client.each(lambda call: call(), calls(client, found, set_id))
+    answers = together(client, calls(client, found, set_id))
     return {key: obj for answer in answers for key, obj in answer.items()}
 
 
 def calls(client: Client, found: t.Sequence[Listing], set_id: SetId) -> list[t.Callable[[], dict[Key, Object]]]:
     """The LISTs, one call each."""
     return [partial(listed, client, listing, path, set_id) for listing in found for path in paths(listing)]
+
+
+def together(client: Client, reads: t.Sequence[t.Callable[[], Result]]) -> list[Result]:
+    """The results of all reads, or one message with everything that may not be read."""
+    answers = client.each(unless_denied, reads)
+    denied = dict.fromkeys(str(answer) for answer in answers if isinstance(answer, ApiError))
+    if denied:
+        raise KubeError("\n".join(denied))
+    return t.cast("list[Result]", answers)
+
+
+def unless_denied(read: t.Callable[[], Result]) -> Result | ApiError:
+    """The result of a read, or that it is not allowed."""
+    try:
+        return read()
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return error
 
 
 def listed(client: Client, listing: Listing, path: str, set_id: SetId) -> dict[Key, Object]:
@@ -89,3 +109,13 @@ def read_namespace(client: Client, key: Key) -> dict[Key, Object]:
     """A namespace of the set, which carries no label of it."""
     found = client.find(NAMESPACE.path(None, key.name))
     return {key: found} if found else {}
+
+
+def may_exist(client: Client, path: str) -> bool:
+    """Whether an object exists, as far as one may see it."""
+    try:
+        return client.find(path) is not None
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return True

@@ -71,8 +71,10 @@ class Replacer:
         name = twin_name(change.key.name)
         path = f"{change.path.rpartition('/')[0]}/{name}"
         twin = {**change.wanted, "metadata": {**change.wanted["metadata"], "name": name}}
+        like = Change(change.key, "created", twin, path)
         try:
-            apply(self.client, Change(change.key, "created", twin, path), self.options.set_id.manager, dry_run=True)
+            answer = apply(self.client, like, self.options.set_id.manager, dry_run=True).body
+            change.after = renamed(answer, name, change.key.name)
         except ApiError as error:
             if waits_for(error, self.wanted):
                 change.verified = False
@@ -85,6 +87,15 @@ def twin_name(name: str) -> str:
     """A name of nobody, in the form and length of the given one."""
     mark = hashlib.sha256(name.encode()).hexdigest()[:10]
     return f"{name[: LONGEST_NAME - 20].rstrip('.-')}-{mark}"
+
+
+def renamed(value: t.Any, old: str, new: str) -> t.Any:
+    """A copy of an object of the server with another name, also where the server put it, as in a Job's labels."""
+    if isinstance(value, dict):
+        return {name: renamed(item, old, new) for name, item in value.items()}
+    if isinstance(value, list):
+        return [renamed(item, old, new) for item in value]
+    return new if value == old else value
 
 
 def for_twins_only(error: ApiError, name: str) -> bool:

@@ -56,6 +56,11 @@ def is_undeclared(error: ApiError) -> bool:
     return error.status in (400, 422, 500) and bool(UNDECLARED.search(error.message))
 
 
+def lacks_account(error: ApiError) -> bool:
+    """Whether a pod's namespace is so new that Kubernetes has not yet made the account that every namespace gets."""
+    return error.status == 403 and 'serviceaccount "default" not found' in error.message
+
+
 def defines(crd: Object) -> tuple[str, str]:
     """The group and the kind that a CRD defines."""
     spec = crd.get("spec") or {}

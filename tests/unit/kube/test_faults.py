@@ -223,12 +223,15 @@ def test_a_final_refusal_is_not_repeated(server: Server, client: Client, fault: 
     assert len([request for request in server.seen if request.startswith("PATCH")]) == 1
 
 
-def test_a_permission_to_read_is_named(server: Server, client: Client) -> None:
-    said = 'secrets is forbidden: User "ana" cannot list resource "secrets" in API group "" in the namespace "ns"'
-    server.faults = [Fault("status", "^GET .*secrets", 99, 403, {"message": said})]
+def test_all_missing_permissions_to_read_are_named(server: Server, client: Client) -> None:
+    for kind in ("secrets", "deployments"):
+        said = f'{kind} is forbidden: User "ana" cannot list resource "{kind}" in API group "" in the namespace "ns"'
+        server.faults.append(Fault("status", f"^GET .*{kind}", 99, 403, {"message": said}))
     with pytest.raises(KubeError) as caught:
-        present(client, {**CONF, "kind": "Secret", "data": {}})
-    assert "missing permission: user ana may not list secrets" in str(caught.value)
+        present(client, {**CONF, "kind": "Secret", "data": {}}, CONF, WEB)
+    for kind in ("secrets", "deployments"):
+        assert str(caught.value).count(f"missing permission: user ana may not list {kind}") == 1
+    assert PATH not in server.store.objects
 
 
 def test_without_the_right_to_list_everywhere_each_namespace_is_listed(server: Server, client: Client) -> None:
@@ -551,7 +554,7 @@ def test_an_object_that_a_controller_writes_at_the_same_time(server: Server, cli
         return planned(wanted, live, leaving)
 
     run.planned = disturbed  # type: ignore[method-assign]
-    assert run.present([Document(json.loads(json.dumps(CONF)), "test")]).result()["unchanged"] == 1
+    assert run.present([Document(json.loads(json.dumps(CONF)), "test")]).result()["unchanged"] == ["ConfigMap ns/conf"]
 
 
 def test_an_unchanged_set_costs_its_lists_and_one_get(server: Server, client: Client) -> None:
@@ -561,7 +564,7 @@ def test_an_unchanged_set_costs_its_lists_and_one_get(server: Server, client: Cl
     server.store.objects["/apis/some.example/v1"] = {"metadata": {}, "resources": kinds}
     present(client, CONF, thing)
     server.seen = []
-    assert present(client, CONF, thing, wait=True).result()["unchanged"] == 2
+    assert len(present(client, CONF, thing, wait=True).result()["unchanged"]) == 2
     found = sorted(request.partition("?")[0] for request in server.seen)
     assert found == [
         "GET /api/v1/namespaces/ns/configmaps",
@@ -630,7 +633,7 @@ def test_more_lists_than_threads(server: Server, client: Client) -> None:
         for space in ("ns", "two")
     ]
     assert len(present(client, *objects).result()["created"]) == 10
-    assert present(client, *objects).result()["unchanged"] == 10
+    assert len(present(client, *objects).result()["unchanged"]) == 10
 
 
 @pytest.mark.parametrize(
