@@ -16,11 +16,13 @@ description:
   - Deployed is always a version. An alias is resolved at this moment; when it moves, run the task again.
 options:
   model:
-    description: The registered model as V(iris) (its newest version), V(iris/3) or V(iris@champion).
+    description:
+      - The registered model as V(iris) (its newest version), V(iris/3) or V(iris@champion).
+      - With O(state=absent), a version that is not the one that is served is refused.
     type: str
     required: true
   name:
-    description: Name of the application. The default is made of the model's name.
+    description: Name of the application. The default is made of the model's name, unless another model has it.
     type: str
   state:
     description: Whether the model is served. V(absent) needs no MLflow.
@@ -210,7 +212,7 @@ def run(params: Params, check_mode: bool, kube: Kube, way: Connect = connect) ->
     options = Options(params["wait_timeout"], params["on_failure"] == "restore", check_mode)
     try:
         if params["state"] == "absent":
-            return _absent(service, name, options), ""
+            return _absent(service, name, meant, options), ""
         return _present(params, service, name, options, way)
     except (NotThereError, MlflowNotThereError):
         if not check_mode:
@@ -218,8 +220,9 @@ def run(params: Params, check_mode: bool, kube: Kube, way: Connect = connect) ->
         return {**_result(name, Done(True, None, None)), "status": "", "not_verified": [name]}, ""
 
 
-def _absent(service: Service, name: str, options: Options) -> dict[str, t.Any]:
+def _absent(service: Service, name: str, meant: model.Reference, options: Options) -> dict[str, t.Any]:
     try:
+        model.check_served(service.application(name), meant)
         done = undeploy(service, name, options)
     except NotThereError:
         done = Done(False, None, None)  # without a RayService nothing runs
@@ -232,6 +235,8 @@ def _present(
     with way(mlflow_params(params)) as client:
         found = find(client, model.reference(params["model"]))
     warning = contract.check(found.env_id, serving(service), params["env_policy"])
+    if not params["name"]:
+        model.check_free(service.application(name), found.name)
     resources = {field: params[field] for field in RESOURCES if params[field] is not None}
     entry = model.entry(
         name, model.uri(found.name, found.version), resources, params["batching"], route_prefix=params["route_prefix"]

@@ -22,11 +22,14 @@ os.chdir(FOLDER.name)
 
 import mlflow  # noqa: E402 after its address
 import mlops  # noqa: E402
+import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import requests  # noqa: E402
 import uvicorn  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
-from mlops import registry  # noqa: E402
+from mlflow.models import ModelSignature  # noqa: E402
+from mlflow.types import ColSpec, Schema  # noqa: E402
+from mlops import calling, registry  # noqa: E402
 from mlops_ray import RayError, application, contract, model  # noqa: E402
 from mlops_serving import load, predict, request, result, web  # noqa: E402
 from ray.serve import schema  # noqa: E402
@@ -45,6 +48,16 @@ class Picky(mlflow.pyfunc.PythonModel):
         if (model_input["size"] < 0).any():
             raise ValueError("negative size")
         return model_input.assign(kind=[str(kind) for kind in model_input.dtypes[["size"]]] * len(model_input))
+
+
+class Echo(mlflow.pyfunc.PythonModel):
+    """Answers with what it is asked, in one piece."""
+
+    def predict(self, context, model_input, params=None):
+        """The types of what came, and it."""
+        if isinstance(model_input, dict):
+            return {name: [str(array.dtype), array] for name, array in model_input.items()}
+        return {"types": model_input.dtypes.astype(str).to_dict(), "rows": model_input}
 
 
 def logged(model: object = None, name: str = "linear") -> mlops.Logged:
@@ -95,6 +108,83 @@ class Logging(unittest.TestCase):
         client.create_model_version("john's", logged().uri)
         # A store in files says it as a number, a server as text.
         self.assertEqual(str(registry.version_of(client, model.Reference("john's")).version), "1")
+
+    def test_a_name_may_have_characters_that_a_logged_models_name_has_not(self) -> None:
+        for name in ("credit.v1", 'a "quoted" 100% name', "m-house"):
+            made = logged(name=name)
+            self.assertEqual(registry.find(f"{name}@best").uri, made.uri)
+            found = load.load(load.pinned(f"models:/{name}@best", 5), 5, OWN).about
+            self.assertEqual((found["model"], found["version"]), (name, made.version))
+
+
+class Inputs(unittest.TestCase):
+    """Requests as models of all kinds of signatures get them."""
+
+    def asked(self, uri: str, **document: object) -> object:
+        """The model's answer, as a client reads it."""
+        found = load.load(uri, 5, OWN)
+        item = request.parse(json.dumps(document).encode(), found.signature)
+        outcome = asyncio.run(predict.Predictor(found.model, found.signature).one(item))
+        return json.loads(result.encode(result.plain(outcome)))
+
+    def test_a_model_that_was_trained_on_an_array_is_asked(self) -> None:
+        array = FRAME.to_numpy()
+        made = mlops.log_model(LinearRegression().fit(array, [1.0, 2.0, 3.0]), "array", example=array)
+        for answer in self.asked(made.uri, inputs=[[1, 1], [2, 2]]), self.asked(made.uri, **calling.body(array[:2])):
+            np.testing.assert_allclose(answer, [1.0, 2.0])
+        with self.assertRaises(request.InvalidError):
+            self.asked(made.uri, inputs=[[1, 1, 1]])
+
+    def test_named_arrays_have_the_types_of_the_signature(self) -> None:
+        example = {"image": np.zeros((2, 2), "uint8"), "weight": np.zeros(2, "float32"), "when": np.zeros(2, "M8[ns]")}
+        uri = mlops.log_model(Echo(), "arrays", example=example).uri
+        asked = {"image": [[1, 255], [0, 1]], "weight": [1, 0.5], "when": ["2026-01-31T12:00:00"] * 2}
+        self.assertEqual(
+            self.asked(uri, inputs=asked),
+            {
+                "image": ["uint8", [[1, 255], [0, 1]]],
+                "weight": ["float32", [1.0, 0.5]],
+                "when": ["datetime64[ns]", ["2026-01-31T12:00:00"] * 2],
+            },
+        )
+        for name, wrong in {"image": [[1, 256]] * 2, "weight": [1e39, 1], "when": ["soon"] * 2}.items():
+            with self.assertRaises(request.InvalidError) as caught:
+                self.asked(uri, inputs={**asked, name: wrong})
+            self.assertEqual(caught.exception.problems[0].loc[:2], ("inputs", name))
+
+    def test_columns_may_be_numbered(self) -> None:
+        frame = pd.DataFrame(FRAME.to_numpy())
+        made = mlops.log_model(LinearRegression().fit(frame, [1.0, 2.0, 3.0]), "numbered", example=frame)
+        np.testing.assert_allclose(self.asked(made.uri, **json.loads(result.encode(calling.body(frame)))), [1, 2, 3])
+
+    def test_optional_columns_may_be_absent(self) -> None:
+        kinds = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime"]
+        optional = [ColSpec(kind, kind, required=False) for kind in kinds]
+        signature = ModelSignature(Schema([ColSpec("double", "size"), *optional]))
+        uri = mlops.log_model(Echo(), "optional", example=FRAME[["size"]], signature=signature).uri
+        for more in ({}, dict.fromkeys(kinds)):
+            rows = self.asked(uri, inputs=[{"size": 1, **more}])["rows"]
+            self.assertEqual((rows[0].pop("size"), set(rows[0].values())), (1.0, {None}))
+
+    def test_a_frame_reaches_the_model_as_it_is(self) -> None:
+        frame = pd.DataFrame(
+            {
+                "number": [0.1 + 0.2, 1e-320],
+                "when": pd.to_datetime(["2026-01-31T12:00:00.000005", None]),
+                "raw": [b"\xff", b""],
+                "list": [np.array([1.5]), [2.0, 3.0]],
+            }
+        )
+        uri = mlops.log_model(Echo(), "frame", example=frame).uri
+        rows = self.asked(uri, **json.loads(result.encode(calling.body(frame))))["rows"]
+        self.assertEqual([row["number"] for row in rows], [0.1 + 0.2, 1e-320])
+        self.assertEqual([row["when"] for row in rows], ["2026-01-31T12:00:00.000005", None])
+        self.assertEqual([row["raw"] for row in rows], ["/w==", ""])
+        self.assertEqual([row["list"] for row in rows], [[1.5], [2.0, 3.0]])
+
+    def test_a_model_without_a_signature_gets_what_came(self) -> None:
+        mlflow.pyfunc.log_model(name="free", python_model=Echo(), registered_model_name="free")
+        self.assertEqual(self.asked("models:/free/1", dataframe_records=[{"a": 1}])["rows"], [{"a": 1}])
 
 
 class Names(unittest.TestCase):
@@ -190,6 +280,13 @@ class Serving(unittest.TestCase):
         self.assertEqual(status, 422, text)
         self.assertEqual(json.loads(text)["detail"][0]["loc"], ["body", "dataframe_records", 0, "size"])
 
+    def test_a_model_that_fails_says_so_and_what_to_look_at(self) -> None:
+        status, text = self.asked("POST", "/predict", body({"size": -1, "rooms": 2}))
+        self.assertEqual(status, 500)
+        self.assertEqual(
+            json.loads(text)["detail"], "the model failed with ValueError; the log of replica r1 says more"
+        )
+
     def test_times_of_all_zones_are_answered_and_those_that_do_not_fit_are_refused(self) -> None:
         frame = predict.frame(
             request.parse(json.dumps({"inputs": [{"when": "2026-01-31T12:00:00Z"}]}).encode(), WHEN).columns,
@@ -219,6 +316,16 @@ class Serving(unittest.TestCase):
         good, bad = self.outcomes({"size": 1, "rooms": 2}, {"size": -1, "rooms": 4})
         self.assertEqual(result.plain(good)[0]["rooms"], 2)
         self.assertIsInstance(bad, ValueError)
+
+    def test_a_model_that_answers_in_one_piece_is_asked_one_by_one(self) -> None:
+        found = load.load(logged(Echo(), "echo").uri, 5, OWN)
+        asked = predict.Predictor(found.model, found.signature)
+        inputs = [request.parse(body({"size": size, "rooms": 2}), found.signature) for size in (1, 2)]
+        with self.assertLogs("ray.serve", logging.WARNING) as caught:
+            outcomes = asyncio.run(asked.many(inputs)), asyncio.run(asked.many(inputs))
+        self.assertEqual(len(caught.output), 1)
+        for two in outcomes:
+            self.assertEqual([list(item["rows"]["size"]) for item in two], [[1.0], [2.0]])
 
     def outcomes(self, *rows: dict[str, object]) -> list[predict.Outcome]:
         """What each request of a batch gets."""

@@ -16,6 +16,9 @@ from .._ray.model import NEWEST, Reference, versions_of
 from . import MlflowError
 from .client import Client, Json, RefusedError
 
+# An alias that a model does not have is a wrong value for MLflow.
+MISSING = (http.client.NOT_FOUND, http.client.BAD_REQUEST)
+
 
 class Found(t.NamedTuple):
     """One version of a registered model, and the environment that it was made in, if it says so."""
@@ -30,7 +33,7 @@ def find(client: Client, meant: Reference) -> Found:
     try:
         version = _asked(client, meant)
     except RefusedError as error:
-        if error.status == http.client.NOT_FOUND:
+        if error.status in MISSING:
             raise MlflowError(f"model: {_shown(meant)} is not in MLflow's registry: {error}") from error
         if error.status == http.client.FORBIDDEN:
             # MLflow says so of a model that does not exist, too.

@@ -16,6 +16,8 @@ from .serve_config import Entry
 BUILT_IN = "model-list"
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 ROUTE = re.compile(r"/[A-Za-z0-9._~/-]*")
+# The kubelet asks here whether a worker may take traffic: the built-in application and Serve itself answer.
+RESERVED = re.compile(r"/ready|/-(/.*)?")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*|\.[A-Za-z_]\w*)")
 FIELDS: dict[str, type] = {
     "name": str,
@@ -100,6 +102,8 @@ def _check_fields(given: Entry, known: t.Mapping[str, t.Any], where: str) -> Non
 def _check_route(route: str, name: str, others: t.Iterable[Entry]) -> None:
     if not ROUTE.fullmatch(route) or (route != "/" and route.endswith("/")) or "//" in route:
         raise RayError(f"route_prefix: {route!r} is not a path such as /{name}, without / at its end; correct it")
+    if RESERVED.fullmatch(route):
+        raise RayError(f"route_prefix: {route} is where the platform asks whether a worker is ready; choose another")
     for other in others:
         if other.get("name") != name and other.get("route_prefix", "/") == route:
             raise RayError(

@@ -20,8 +20,11 @@ from .serve_config import Entry
 from .service import Service
 from .wait import Wait
 
-ATTEMPTS = 20  # of a write that collides with another one
-PATIENCE = 30.0  # seconds that a write has at least, while the API server is away
+SAME = (
+    "\nIt was configured like this before, and Ray does not try again what has failed: when the cause is gone, shut it"
+    " down and deploy it again."
+)
+PATIENCE = 30.0  # seconds that a write has at least, while the API server is away or others write too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +76,8 @@ def deploy(service: Service, entry: Entry, options: Options | None = None) -> Do
 def undeploy(service: Service, name: str, options: Options | None = None) -> Done:
     """Remove the application; the others stay as they are."""
     chosen = options or Options()
+    if not name:
+        raise RayError("name: it is missing; give the name of the application that shall be shut down")
     if name == application.BUILT_IN and not chosen.built_in:
         raise RayError(f"name: {name!r} is the platform's own application; it is removed with the service only")
     return _make(service, name, lambda _seen, _config: None, chosen)
@@ -97,7 +102,9 @@ def _make(service: Service, name: str, wanted: Wanted, options: Options) -> Done
             raise
         found = state.NONE  # with its service, the application is gone too
     except DeployError as error:
-        raise DeployError(f"{error}{_put_back(service, name, written, options)}") from error
+        ended = state.states(waiting.last).get(name, state.NONE).status
+        more = SAME if ended == state.DEPLOY_FAILED and not written.changed else ""
+        raise DeployError(f"{error}{more}{_put_back(service, name, written, options)}") from error
     return dataclasses.replace(done, state=found, seconds=round(time.monotonic() - started, 1))
 
 
@@ -109,7 +116,7 @@ def _was_known(written: Written, name: str) -> bool:
 def _write(service: Service, name: str, wanted: Wanted, dry_run: bool, until: float) -> Written:
     """Change the one entry, again from the start when somebody else was faster."""
     unanswered: Written | None = None
-    for _attempt in range(ATTEMPTS):
+    while True:
         seen = patiently(service.read, until)
         config = serve_config.parse((seen.get("spec") or {}).get("serveConfigV2") or "")
         before, after = serve_config.find(config, name), wanted(seen, config)
@@ -120,14 +127,14 @@ def _write(service: Service, name: str, wanted: Wanted, dry_run: bool, until: fl
         try:
             text = serve_config.dump(serve_config.with_entry(config, name, after))
             return Written(seen, service.write(seen, text), before, after)
-        except ConflictError:
-            continue
+        except ConflictError as error:
+            if time.monotonic() > until:
+                raise RayError(f"{name}: others change the RayService all the time; try again") from error
         except AwayError:
             if time.monotonic() + PAUSE > until:
                 raise
             unanswered = Written(seen, seen, before, after)
             time.sleep(PAUSE)
-    raise RayError(f"{name}: the RayService was changed by others {ATTEMPTS} times meanwhile; try again")
 
 
 def _put_back(service: Service, name: str, written: Written, options: Options) -> str:
@@ -140,9 +147,11 @@ def _put_back(service: Service, name: str, written: Written, options: Options) -
         return written.before if current == written.after else current
 
     try:
-        _write(service, name, wanted, False, time.monotonic() + PATIENCE)
+        undone = _write(service, name, wanted, False, time.monotonic() + PATIENCE)
     except RayError as error:
         return f"\nThe configuration of before could not be put back: {error}"
+    if not undone.changed:
+        return "\nSomebody else has changed the application meanwhile; it was left like that."
     if written.before is None:
         return "\nThe application was taken out of the RayService again."
     return "\nThe application's configuration of before was put back."

@@ -40,11 +40,40 @@ def versions_of(name: str) -> str:
 
 
 NEWEST = "version_number DESC"
+# MLflow's address of a logged model; a registered one whose name begins like that has a version or an alias in it.
+LOGGED = re.compile(r"models:/m-[^/@]+")
+VERSION = re.compile(r"models:/[^/@]+/[0-9]+")
+REGISTERED = re.compile(r"models:/([^/@]+)[/@]")
+
+
+def is_pinned(address: str) -> bool:
+    """Whether the address gives the same model at any time; that of an alias or of the newest version does not."""
+    return not address.startswith("models:/") or any(form.fullmatch(address) for form in (LOGGED, VERSION))
 
 
 def uri(name: str, version: str | int) -> str:
     """The address of one version. Deployed is always a version: an alias may move while replicas come and go."""
     return f"models:/{name}/{version}"
+
+
+def check_free(entry: Entry | None, model: str) -> None:
+    """RayError where the name that was made of the model's is the one of another model's application."""
+    served = REGISTERED.match(str(((entry or {}).get("args") or {}).get("model_uri")))
+    if entry and served and served[1] != model:
+        raise RayError(
+            f"name: the application {entry['name']} serves the model {served[1]!r}, not {model!r};"
+            " give the application another name, or this one to replace it"
+        )
+
+
+def check_served(entry: Entry | None, meant: Reference) -> None:
+    """RayError where a version is meant and the application serves another, which may have taken its place."""
+    served = ((entry or {}).get("args") or {}).get("model_uri")
+    if entry and meant.version and served and served != uri(meant.name, meant.version):
+        raise RayError(
+            f"model: the application {entry['name']} serves {served}, not {uri(meant.name, meant.version)};"
+            " to shut it down all the same, name the model without a version"
+        )
 
 
 def application_name(model: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from . import NotThereError
+from .serve_config import Entry, find, parse
 from .state import Object
 
 FIELD_MANAGER = "mlops.platform-ray-applications"
@@ -44,6 +45,10 @@ class Service:
                 f"there is no RayService {self.namespace}/{self.name}; install the platform's Ray first"
             )
         return found
+
+    def application(self, name: str) -> Entry | None:
+        """One application as it stands in the Serve configuration."""
+        return find(parse((self.read().get("spec") or {}).get("serveConfigV2") or ""), name)
 
     def write(self, seen: Object, config: str) -> Object:
         """Set the Serve configuration, if the object is still as it was seen."""

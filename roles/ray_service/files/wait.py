@@ -56,6 +56,8 @@ def redis_trouble(address: str, password: str) -> str:
             answer = sock.recv(512).decode("utf-8", "replace").strip()
     except OSError as error:
         return f"Redis at {address} does not answer: {error}"
+    except ValueError:
+        return f"Redis at {address}: this is not of the form host:port; correct ray_service_redis_address"
     return "" if answer == "+PONG" else f"Redis at {address} is not ready: {answer or 'no answer'}"
 
 

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import datetime
+import html
 import json
+import shlex
 import typing as t
 
 import pytest
@@ -33,6 +36,13 @@ class Array:
         return self.items
 
 
+class NaTType:
+    """A missing time, as pandas has it."""
+
+    def isoformat(self) -> str:
+        return "NaT"
+
+
 @pytest.mark.parametrize(
     ("prediction", "text"),
     [
@@ -40,7 +50,9 @@ class Array:
         ([Array([1.5])], "[[1.5]]"),
         ({"a": Array([float("nan"), 1.0])}, '{"a":[null,1.0]}'),
         ([float("inf"), (float("nan"), Array([float("-inf")]))], "[null,[null,[null]]]"),
-        ([b"ab", {1}], '["ab","{1}"]'),
+        ([b"\xffab", {1}], '["/2Fi","{1}"]'),
+        ([NaTType(), datetime.datetime(2026, 1, 31)], '[null,"2026-01-31T00:00:00"]'),
+        ([{(1, "a"): 1, 2: float("nan")}], '[{"(1, \'a\')":1,"2":null}]'),
     ],
 )
 def test_predictions_become_json(prediction: t.Any, text: str) -> None:
@@ -68,6 +80,27 @@ def test_the_document_tells_the_fields() -> None:
     assert rows["required"] == ["<width>", "counts"]
     assert rows["properties"]["when"]["type"] == ["string", "null"]
     assert rows["properties"]["counts"]["items"] == {"type": "integer", "format": "int64"}
+
+
+def test_the_document_of_a_model_without_a_signature_allows_all_forms() -> None:
+    document = openapi.document("m", "1", "/m", Signature())
+    schema = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(schema["properties"]) == {"dataframe_records", "dataframe_split", "inputs"}
+    assert "<h1>m 1</h1>" in page.render(document)
+
+
+def test_a_parameter_with_a_shape_is_a_list_in_the_document() -> None:
+    signature = Signature(params=[{"name": "stop", "type": "string", "default": [], "shape": [-1]}])
+    assert openapi.body(signature)["properties"]["params"]["properties"] == {
+        "stop": {"type": "array", "items": {"type": "string"}}
+    }
+
+
+def test_the_pages_command_may_be_pasted() -> None:
+    quoted = Signature(inputs=[{"type": "string", "name": "it's", "required": True}])
+    text = html.unescape(page.render(openapi.document("m", "1", "/m", quoted)))
+    command = text.partition("<pre>")[2].partition("</pre>")[0]
+    assert json.loads(shlex.split(command)[4]) == {"dataframe_records": [{"it's": "text"}]}
 
 
 def test_the_page_escapes_names_and_needs_nothing_from_elsewhere() -> None:

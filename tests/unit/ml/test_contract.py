@@ -95,5 +95,23 @@ def test_an_unknown_resource_is_named() -> None:
         model.entry("iris", "models:/iris/3", {"replica": 2})
 
 
+@pytest.mark.parametrize(
+    ("address", "pinned"),
+    [
+        ("models:/iris/3", True),
+        ("models:/m-house/3", True),
+        ("models:/m-0123456789", True),
+        ("runs:/abc/model", True),
+        ("models:/iris", False),
+        ("models:/123", False),
+        ("models:/iris@best", False),
+        ("models:/m-house@best", False),
+        ("models:/iris/latest", False),
+    ],
+)
+def test_an_address_says_whether_it_always_gives_the_same_model(address: str, pinned: bool) -> None:
+    assert model.is_pinned(address) == pinned
+
+
 def test_a_models_name_becomes_one_of_an_application() -> None:
     assert model.application_name("Team A: iris (v2)") == "Team-A-iris-v2"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
 import io
 import json
@@ -14,8 +15,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from mlops import calling, code, settings
+from mlops import calling, code, deploying, settings
 from mlops_ray import RayError
+from mlops_ray.deploy import Done
+from mlops_ray.service import Service
 
 
 class Server:
@@ -32,7 +35,7 @@ class Server:
                 outer.requests.append((self.path, json.loads(self.rfile.read(length) or b"null")))
                 status, body = outer.answers.pop(0)
                 if status:
-                    content = json.dumps(body).encode()
+                    content = body if isinstance(body, bytes) else json.dumps(body).encode()
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
@@ -82,6 +85,76 @@ def test_an_unknown_model_and_a_silent_server_are_told_apart() -> None:
     with pytest.raises(calling.CallError, match="no model server answers") as caught:
         calling.call("iris", [[1]], url=server.url)
     assert caught.value.status is None
+
+
+def test_a_model_is_asked_by_its_name_and_a_route_as_it_is() -> None:
+    with Server(*[(200, {"predictions": [1]})] * 3) as server:
+        for name in ("Credit v1.2", "/v1.2", "team/iris"):
+            calling.call(name, [[1]], url=server.url)
+    assert [path for path, _body in server.requests] == [
+        "/base/Credit-v1-2/predict",
+        "/base/v1.2/predict",
+        "/base/team/iris/predict",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"<html>a proxy</html>", b"[1]", b'{"risks": [1]}'])
+def test_an_answer_that_has_no_predictions_is_explained(content: bytes) -> None:
+    with Server((200, content)) as server, pytest.raises(calling.CallError, match=r"^iris: .*(predictions|no model)"):
+        calling.call("iris", [[1]], url=server.url)
+
+
+@pytest.mark.parametrize("url", ["ray-serve:8000", "http://", "ftp://x", "http://x:port"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(RayError, match=r"^MLOPS_SERVE_URL: "):
+        calling.call("iris", [[1]], url=url)
+
+
+def test_an_address_with_tls_is_not_asked_without() -> None:
+    with Server((200, {"predictions": [1]})) as server, pytest.raises(calling.CallError) as caught:
+        calling.call("iris", [[1]], url=server.url.replace("http:", "https:"), timeout=1, retries=0)
+    assert (caught.value.status, server.requests) == (None, [])
+
+
+@pytest.mark.parametrize("detail", [["no"], [{"msg": "no"}], [{"loc": "x", "msg": "no"}]])
+def test_a_refusal_in_a_form_of_its_own_is_shown(detail: list[t.Any]) -> None:
+    with Server((422, {"detail": detail})) as server, pytest.raises(calling.CallError, match="no"):
+        calling.call("iris", [[1]], url=server.url)
+
+
+def test_numbers_reach_the_model_as_they_are() -> None:
+    with Server((200, {"predictions": [1]})) as server:
+        calling.call(
+            "iris", Frame([[0.1 + 0.2, datetime.datetime(2026, 1, 31, 0, 0, 0, 5), float("nan")]]), url=server.url
+        )
+    assert server.requests[0][1]["dataframe_split"]["data"] == [[0.1 + 0.2, "2026-01-31T00:00:00.000005", None]]
+
+
+class Frame:
+    """What of a DataFrame is used."""
+
+    columns = ("width", "when", "count")
+
+    def __init__(self, rows: list[t.Any]) -> None:
+        self.rows = rows
+
+    def to_dict(self, orient: str, index: bool) -> dict[str, t.Any]:
+        assert (orient, index) == ("split", False)
+        return {"columns": list(self.columns), "data": self.rows}
+
+
+def test_an_application_is_shut_down_by_its_models_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def remove(_service: t.Any, name: str, _options: t.Any) -> Done:
+        names.append(name)
+        return Done(True, None, None)
+
+    monkeypatch.setattr(deploying, "remove", remove)
+    service = Service(t.cast("t.Any", None), "mlops", "ray")
+    assert deploying.undeploy("Credit v1.2", on=service)
+    assert deploying.undeploy("iris_v2", on=service)
+    assert names == ["Credit-v1-2", "iris_v2"]
 
 
 def test_metadata_is_read() -> None:

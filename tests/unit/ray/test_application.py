@@ -31,6 +31,8 @@ def deployment(**fields: t.Any) -> dict[str, t.Any]:
         ({**GOOD, "route_prefix": "/"}, "/ already belongs to the application 'model-list'"),
         ({**GOOD, "route_prefix": "iris"}, "route_prefix: 'iris' is not a path"),
         ({**GOOD, "route_prefix": "/iris/"}, "route_prefix: '/iris/' is not a path"),
+        ({**GOOD, "name": "ready"}, "route_prefix: /ready is where the platform asks"),
+        ({**GOOD, "route_prefix": "/-/healthz"}, "route_prefix: /-/healthz is where the platform asks"),
         ({**GOOD, "arguments": {}}, "arguments: there is no such field"),
         ({**GOOD, "args": []}, "args: .* is not of type dict"),
         ({**GOOD, "deployments": [{}]}, r"deployments\[0\].name: it is missing"),
@@ -51,6 +53,11 @@ def test_a_mistake_is_named_with_its_field(entry: dict[str, t.Any], message: str
 
 def test_an_application_may_keep_its_own_route() -> None:
     assert checked({**GOOD, "name": "wine", "route_prefix": "/wine"}, OTHERS, 2)["route_prefix"] == "/wine"
+
+
+@pytest.mark.parametrize("route", ["/ready/now", "/readiness", "/-model"])
+def test_a_route_beside_the_platforms_own_is_free(route: str) -> None:
+    assert checked({**GOOD, "route_prefix": route}, OTHERS, 2)["route_prefix"] == route
 
 
 def test_more_replicas_than_workers_need_more_on_one_node() -> None:

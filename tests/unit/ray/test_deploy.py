@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 import pytest
@@ -17,9 +18,11 @@ from ansible_collections.mlops.platform.plugins.module_utils._ray import (
     RayError,
     serve_config,
 )
+from ansible_collections.mlops.platform.plugins.module_utils._ray import deploy as deploy_module
 from ansible_collections.mlops.platform.plugins.module_utils._ray.deploy import Options, deploy, undeploy
 from ansible_collections.mlops.platform.plugins.module_utils._ray.patience import patiently
 from ansible_collections.mlops.platform.plugins.module_utils._ray.service import Service
+from ansible_collections.mlops.platform.plugins.module_utils._ray.wait import Wait
 
 from .conftest import FakeKube
 
@@ -90,6 +93,16 @@ def test_a_failed_application_stays_where_that_is_wanted(kube: FakeKube, service
     assert kube.names == ["model-list", "iris"]
 
 
+def test_a_failed_application_that_is_as_wanted_is_not_tried_again_and_that_is_said(
+    kube: FakeKube, service: Service
+) -> None:
+    kube.outcomes[IRIS["import_path"]] = ("DEPLOY_FAILED", "MLflow was away")
+    kept = Options(timeout=5, restore=False)
+    for words in (r"MLflow was away\Z", r"MLflow was away\n.*shut it down and deploy it again\.\Z"):
+        with pytest.raises(DeployError, match=words):
+            deploy(service, IRIS, kept)
+
+
 def test_rays_own_words_are_shown_when_it_refuses_a_configuration(kube: FakeKube, service: Service) -> None:
     kube.refuse = lambda config: "400 Bad Request: wrong field" if len(config["applications"]) > 1 else ""
     with pytest.raises(DeployError, match="400 Bad Request: wrong field"):
@@ -124,6 +137,26 @@ def test_two_who_change_at_the_same_time_both_win(
     monkeypatch.setattr(kube, "patch", slower)
     deploy(service, IRIS, SHORT)
     assert sorted(kube.names) == ["iris", "model-list", "other"]
+
+
+@pytest.mark.parametrize("conflicts", [50, None])
+def test_a_write_collides_with_others_as_long_as_there_is_time(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch, conflicts: int | None
+) -> None:
+    patch, left = kube.patch, itertools.repeat(None) if conflicts is None else iter(range(conflicts))
+
+    def contended(path: str, query: t.Any, body: t.Any) -> t.Any:
+        if next(left, "none") != "none":
+            raise ConflictError("the object has been modified")
+        return patch(path, query, body)
+
+    monkeypatch.setattr(kube, "patch", contended)
+    if conflicts:
+        assert deploy(service, IRIS, SHORT).state.status == "RUNNING"
+        return
+    monkeypatch.setattr(deploy_module, "PATIENCE", 0.1)
+    with pytest.raises(RayError, match="iris: others change the RayService all the time; try again"):
+        deploy(service, IRIS, Options(timeout=0.1))
 
 
 def test_a_head_that_is_away_is_named(kube: FakeKube, service: Service) -> None:
@@ -228,11 +261,32 @@ def test_an_api_server_that_is_away_is_asked_again_until_the_deadline(
         patiently(service.read, 0.0)
 
 
+def test_what_somebody_else_changed_meanwhile_is_not_put_back(
+    kube: FakeKube, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {**IRIS, "args": {"a": "theirs"}}
+
+    def until(_self: Wait, _now: t.Any, present: bool, updated: bool) -> t.NoReturn:
+        changed = serve_config.with_entry(kube.config, "iris", theirs)
+        kube.write(kube.service, {"serveConfigV2": serve_config.dump(changed)})
+        raise DeployError("iris: no")
+
+    monkeypatch.setattr(Wait, "until", until)
+    with pytest.raises(DeployError, match=r"iris: no\nSomebody else has changed the application meanwhile"):
+        deploy(service, IRIS, SHORT)
+    assert entry_of(kube, "iris") == theirs
+
+
 def test_the_platforms_own_application_is_left_alone(service: Service) -> None:
     with pytest.raises(RayError, match="the platform's own"):
         undeploy(service, "model-list", SHORT)
     with pytest.raises(RayError, match="the platform's own"):
         deploy(service, {"name": "model-list", "import_path": "a.b:c"}, SHORT)
+
+
+def test_a_removal_needs_a_name(service: Service) -> None:
+    with pytest.raises(RayError, match="name: it is missing"):
+        undeploy(service, "", SHORT)
 
 
 def test_without_a_service_the_message_says_what_to_do(kube: FakeKube) -> None:

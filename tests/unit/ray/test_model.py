@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow import MlflowError
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow import NotThereError as MlflowNotThereError
 from ansible_collections.mlops.platform.plugins.module_utils._mlflow.client import RefusedError
-from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, model
+from ansible_collections.mlops.platform.plugins.module_utils._ray import RayError, model, serve_config
 from ansible_collections.mlops.platform.plugins.modules import ray_model
 
 from .conftest import FakeKube
@@ -48,7 +48,9 @@ class Registry:
         if fields.get("name") not in (None, "iris"):
             raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "not found")
         if function == "registered-models/alias":
-            return {"model_version": self.version({"champion": "2"}[fields["alias"]])}
+            if fields["alias"] != "champion":
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", "Registered model alias not found.")
+            return {"model_version": self.version("2")}
         if function == "model-versions/get":
             return {"model_version": self.version(fields["version"])}
         return {"model_versions": [self.version("3")] if "'iris'" in fields["filter"] else []}
@@ -97,6 +99,31 @@ def test_it_is_shut_down_without_mlflow(known: FakeKube) -> None:
 
     done, _warning = ray_model.run({**PARAMS, "state": "absent", "model": "iris@champion"}, False, known, no_way)
     assert (done["changed"], known.names) == (True, ["model-list"])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_version_that_is_not_served_is_not_shut_down(known: FakeKube, check: bool) -> None:
+    run(known, model="iris/2")
+    with pytest.raises(RayError, match=r"iris serves models:/iris/2, not models:/iris/1; .*without a version"):
+        run(known, check=check, model="iris/1", state="absent")
+    assert known.names == ["model-list", "iris"]
+    assert run(known, check=check, model="iris/2", state="absent")[0]["changed"]
+
+
+def test_a_name_that_another_models_application_has_is_not_taken_from_it_silently(known: FakeKube) -> None:
+    other = {"name": "iris", "import_path": "a.b:c", "args": {"model_uri": "models:/Iris!/7"}, "route_prefix": "/iris"}
+    known.write(known.service, {"serveConfigV2": serve_config.dump({"applications": [other]})})
+    for check in (True, False):
+        with pytest.raises(RayError, match=r"^name: the application iris serves the model 'Iris!', not 'iris'"):
+            run(known, check=check)
+    assert known.config["applications"] == [other]
+    assert run(known, name="iris")[0]["version"] == "3"
+    assert not run(known)[0]["changed"]
+
+
+def test_an_application_that_is_no_model_of_mlflow_is_shut_down_by_its_name(known: FakeKube) -> None:
+    known.write(known.service, {"serveConfigV2": '{"applications": [{"name": "model-list"}, {"name": "iris"}]}'})
+    assert run(known, check=True, model="iris/1", state="absent")[0]["changed"]
 
 
 def test_a_model_of_another_environment_is_refused_or_warned_of(known: FakeKube) -> None:
@@ -158,7 +185,7 @@ def test_mlflow_is_asked_with_quotes_that_the_name_does_not_have(name: str, text
     assert model.versions_of(name) == text
 
 
-@pytest.mark.parametrize("model", ["wine", "wine/1", "wine@champion"])
+@pytest.mark.parametrize("model", ["wine", "wine/1", "wine@champion", "iris@none"])
 def test_a_model_that_is_not_there_is_named(known: FakeKube, model: str) -> None:
-    with pytest.raises(MlflowError, match="model: wine"):
+    with pytest.raises(MlflowError, match=rf"model: {model} (is not in|has no version in) MLflow's registry"):
         run(known, model=model)

@@ -59,6 +59,11 @@ def test_a_redis_that_is_away_is_named() -> None:
     assert f"Redis at 127.0.0.1:{port} does not answer" in wait.redis_trouble(f"127.0.0.1:{port}", "password")
 
 
+@pytest.mark.parametrize("address", ["redis", "redis:port", "[fd00::1]"])
+def test_an_address_of_redis_that_is_none_is_named(address: str) -> None:
+    assert "is not of the form host:port; correct ray_service_redis_address" in wait.redis_trouble(address, "")
+
+
 def test_a_worker_waits_for_its_head_and_a_head_for_redis(server: t.Callable[[list[bytes]], str]) -> None:
     address = server([])
     assert wait.trouble({"FQ_RAY_IP": "head", "RAY_ADDRESS": address}) == ""

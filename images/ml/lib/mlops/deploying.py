@@ -59,6 +59,8 @@ def deploy(
     if warning:
         warnings.warn(warning, stacklevel=2)
     called = name or model.application_name(found.name)
+    if not name:
+        model.check_free(target.application(called), found.name)
     entry = model.entry(called, found.uri, _with_defaults(resources), batching, route_prefix=route)
     return _deployed(target, entry, timeout, found.uri)
 
@@ -87,8 +89,8 @@ def deploy_code(
 
 
 def undeploy(name: str, *, timeout: float = 300, on: Service | None = None) -> bool:
-    """Shut an application down; whether it was there."""
-    return remove(on or service(), name, Options(timeout=timeout)).changed
+    """Shut an application down, by its name or its model's; whether it was there."""
+    return remove(on or service(), model.application_name(name), Options(timeout=timeout)).changed
 
 
 def _with_defaults(resources: Entry) -> Entry:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 
 from mlops_ray import RayError, contract
 
+FORBIDDEN = re.compile(r"[/:.%\"']")  # in the name of a logged model; a registered one may have most of them
 PACKAGES = ("mlflow", "numpy", "pandas", "scikit-learn", "category-encoders", "cloudpickle")
 
 
@@ -49,7 +51,7 @@ def log_model(
         mlflow.log_params(dict(params or {}))
         mlflow.log_metrics(dict(metrics or {}))
         info = log(
-            name=name.replace("/", "-"),
+            name=FORBIDDEN.sub("-", name),
             registered_model_name=name,
             signature=signature,
             input_example=example,

@@ -8,11 +8,10 @@ Serve calls ``build`` in a process of its own. It needs MLflow for an alias only
 
 from __future__ import annotations
 
-import re
 import time
 import typing as t
 
-from mlops_ray import contract
+from mlops_ray import contract, model
 from ray import serve
 
 from . import settings
@@ -22,8 +21,6 @@ if t.TYPE_CHECKING:
 
     from .predict import Outcome
     from .request import Input
-
-PINNED = re.compile(r"(?!models:/)|models:/(m-|[^/@]+/[0-9]+$)")
 
 
 @serve.deployment(max_ongoing_requests=100)
@@ -68,7 +65,7 @@ class Model:
 def build(arguments: dict[str, t.Any]) -> serve.Application:
     """The application. An alias is turned into the version that it names now, the same for all replicas."""
     chosen = settings.parse(arguments)
-    if not PINNED.match(chosen.model_uri):
+    if not model.is_pinned(chosen.model_uri):
         from . import load
 
         chosen = chosen._replace(model_uri=load.pinned(chosen.model_uri, chosen.load_timeout_s))

@@ -70,12 +70,9 @@ def retried(what: str, action: t.Callable[[], T], timeout: float, pause: t.Calla
 
 def pinned(uri: str, timeout: float) -> str:
     """The address of one version: replicas must agree, also when an alias moves later."""
-    if not uri.startswith("models:/") or uri.startswith("models:/m-"):
+    if model.is_pinned(uri):
         return uri
-    text = uri.removesuffix("/latest")
-    meant = model.reference(text)
-    if meant.version:
-        return uri
+    meant = model.reference(uri.removesuffix("/latest"))
     client = mlflow.MlflowClient()
     return retried(uri, lambda: model.uri(meant.name, registry.version_of(client, meant).version), timeout)
 
@@ -103,7 +100,7 @@ def signature(found: PyFuncModel) -> Signature:
 def _about(
     uri: str, found: PyFuncModel, made: str | None, environment: contract.Environment, seconds: float
 ) -> dict[str, t.Any]:
-    meant = model.reference(uri) if uri.startswith("models:/") and not uri.startswith("models:/m-") else None
+    meant = model.reference(uri) if uri.startswith("models:/") and not model.LOGGED.fullmatch(uri) else None
     return {
         "model": meant.name if meant else None,
         "version": meant.version if meant else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .request import Signature
+from .request import Signature, param_type
 from .values import Type
 
 Schema = dict[str, t.Any]
@@ -53,16 +53,12 @@ def fields(kinds: t.Mapping[str, Type]) -> Schema:
 
 def body(signature: Signature) -> Schema:
     """The JSON schema of a request's body."""
-    if signature.columns:
-        rows: Schema = {"type": "array", "minItems": 1, "items": fields(signature.columns)}
-        split = {"type": "object", "required": ["columns", "data"], "properties": {"columns": {}, "data": {}}}
-        forms = {"dataframe_records": rows, "dataframe_split": split, "inputs": rows}
-    elif signature.inputs and not (len(signature.inputs) == 1 and signature.inputs[0].get("name") is None):
-        forms = {"inputs": fields({str(item["name"]): item for item in signature.inputs})}
-    else:
-        inner = schema(signature.inputs[0]) if signature.inputs else {}
-        forms = {"inputs": inner if signature.is_tensor else {"type": "array", "items": inner}}
-    parameters = {str(item["name"]): schema(item) for item in signature.params or []}
+    item = fields(signature.columns) if signature.columns else {"type": "object"}
+    rows = {"type": "array", "minItems": 1, "items": item}
+    split = {"type": "object", "required": ["columns", "data"], "properties": {"columns": {}, "data": {}}}
+    inputs = rows if signature.columns else _inputs(signature)
+    forms = {"dataframe_records": rows, "dataframe_split": split, "inputs": inputs}
+    parameters = {str(item["name"]): schema(param_type(item)) for item in signature.params or []}
     params = {"params": {"type": "object", "properties": parameters}} if parameters else {}
     return {
         "type": "object",
@@ -70,6 +66,16 @@ def body(signature: Signature) -> Schema:
         "oneOf": [{"required": [form]} for form in forms],
         "additionalProperties": False,
     }
+
+
+def _inputs(signature: Signature) -> Schema:
+    """What a model without named columns takes: anything, named arrays, one array, or a list."""
+    if not signature.inputs:
+        return {}
+    if signature.inputs[0].get("name") is not None:
+        return fields({str(item["name"]): item for item in signature.inputs})
+    inner = schema(signature.inputs[0])
+    return inner if signature.is_tensor else {"type": "array", "items": inner}
 
 
 def example(signature: Signature) -> Schema:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+import shlex
 import typing as t
 
 STYLE = (
@@ -36,10 +37,9 @@ def _operation(what: str, operation: t.Mapping[str, t.Any]) -> list[str]:
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]["application/json"]
         rows = content["schema"]["properties"].get("dataframe_records", {}).get("items")
-        parts += [_table(rows)] if rows else []
-        command = (
-            f"curl -H 'content-type: application/json' -d '{json.dumps(content['example'])}' $SERVER{what.split()[1]}"
-        )
+        parts += [_table(rows)] if rows and "properties" in rows else []
+        example = shlex.quote(json.dumps(content["example"]))
+        command = f"curl -H 'content-type: application/json' -d {example} $SERVER{what.split()[1]}"
         parts.append(f"<p>Example:</p><pre>{html.escape(command)}</pre>")
     answers = operation["responses"].items()
     parts += [f"<p>{status}: {html.escape(answer['description'])}</p>" for status, answer in answers]

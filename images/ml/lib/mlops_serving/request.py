@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from . import values
+from . import tensors, values
 from .values import Problem, Type
 
 FORMS = ("dataframe_records", "dataframe_split", "inputs")
@@ -111,7 +111,24 @@ def _records(data: t.Any, signature: Signature, problems: list[Problem], form: s
         else:
             rows.append(values.record(row, columns, (form, number), problems) if columns else row)
     names = columns or dict.fromkeys(name for row in rows for name in row)
-    return Input({name: [row.get(name) for row in rows] for name in names})
+    found = {name: [row.get(name) for row in rows] for name in names}
+    if problems:
+        return Input(None)
+    if signature.is_tensor:
+        return _inputs(tensors.of_rows(found, signature.inputs or []), signature, problems, form)
+    return Input(_without_gaps(found, columns, form, problems))
+
+
+def _without_gaps(
+    found: dict[str, list[t.Any]], columns: t.Mapping[str, Type], form: str, problems: list[Problem]
+) -> dict[str, list[t.Any]]:
+    """MLflow takes no whole number that is missing: an optional column that no row has is left out."""
+    gaps = {name for name, kind in columns.items() if kind["type"] in values.RANGES and None in found[name]}
+    for name in sorted(gaps):
+        if any(value is not None for value in found[name]):
+            why = "must be a whole number in each row, or in none: MLflow knows no missing whole numbers"
+            problems.append(Problem((form, found[name].index(None), name), why))
+    return {name: column for name, column in found.items() if name not in gaps}
 
 
 def _split(data: t.Any, signature: Signature, problems: list[Problem]) -> Input:
@@ -123,9 +140,9 @@ def _split(data: t.Any, signature: Signature, problems: list[Problem]) -> Input:
     ):
         problems.append(Problem((form,), "must be an object with the lists columns and data"))
         return Input(None)
-    names = data["columns"]
+    names = [str(name) if type(name) is int else name for name in data["columns"]]  # pandas numbers them
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        problems.append(Problem((form, "columns"), "must be texts, each one once"))
+        problems.append(Problem((form, "columns"), "must be texts or whole numbers, each one once"))
         return Input(None)
     for number, row in enumerate(data["data"]):
         if not isinstance(row, list) or len(row) != len(names):
@@ -134,15 +151,15 @@ def _split(data: t.Any, signature: Signature, problems: list[Problem]) -> Input:
     return _records([dict(zip(names, row)) for row in data["data"]], signature, problems, form)
 
 
-def _inputs(data: t.Any, signature: Signature, problems: list[Problem]) -> Input:
+def _inputs(data: t.Any, signature: Signature, problems: list[Problem], form: str = "inputs") -> Input:
     if signature.columns:
-        return _records(data, signature, problems, "inputs")
+        return _records(data, signature, problems, form)
     if signature.is_tensor:
-        _check_tensors(data, signature.inputs or [], problems)
+        tensors.check(data, signature.inputs or [], form, problems)
     elif signature.inputs and isinstance(data, list):
-        data = [values.checked(item, signature.inputs[0], ("inputs", n), problems) for n, item in enumerate(data)]
+        data = [values.checked(item, signature.inputs[0], (form, n), problems) for n, item in enumerate(data)]
     elif signature.inputs:
-        problems.append(Problem(("inputs",), "must be a list"))
+        problems.append(Problem((form,), "must be a list"))
     return Input(None, data)
 
 
@@ -153,52 +170,13 @@ _FORMS: dict[str, t.Callable[[t.Any, Signature, list[Problem]], Input]] = {
 }
 
 
-def _check_tensors(data: t.Any, wanted: list[Type], problems: list[Problem]) -> None:
-    if len(wanted) == 1 and wanted[0].get("name") is None:
-        _check_tensor(data, wanted[0]["tensor-spec"], ("inputs",), problems)
-        return
-    specs = {str(item["name"]): item["tensor-spec"] for item in wanted}
-    if not isinstance(data, dict):
-        problems.append(Problem(("inputs",), f"must be an object with {', '.join(specs)}"))
-        return
-    for name in {**specs, **data}:
-        if name not in specs or name not in data:
-            why = "is missing" if name in specs else f"is not an input of the model; its inputs are {', '.join(specs)}"
-            problems.append(Problem(("inputs", name), why))
-        else:
-            _check_tensor(data[name], specs[name], ("inputs", name), problems)
-
-
-def _check_tensor(data: t.Any, spec: Type, loc: values.Loc, problems: list[Problem]) -> None:
-    """Each level must have the length that the shape wants; -1 is any length, the same for all."""
-    kind = {"f": "double", "i": "long", "u": "long", "b": "boolean"}.get(spec["dtype"][:1], "any")
-    before, lengths = len(problems), [None if length == -1 else length for length in spec["shape"]]
-
-    def walk(value: t.Any, level: int, loc: values.Loc) -> None:
-        if len(problems) > before:
-            return
-        if level == len(lengths):
-            values.checked(value, {"type": kind}, loc, problems)
-            return
-        if isinstance(value, list) and lengths[level] is None:
-            lengths[level] = len(value)
-        if not isinstance(value, list) or len(value) != lengths[level]:
-            length = lengths[level] if lengths[level] is not None else "any number of"
-            problems.append(Problem(loc, f"must be a list of {length} items: the model's shape is {spec['shape']}"))
-            return
-        for number, item in enumerate(value):
-            walk(item, level + 1, (*loc, number))
-
-    walk(data, 0, loc)
-
-
 def _params(given: t.Any, signature: Signature, problems: list[Problem]) -> dict[str, t.Any] | None:
     if given is None:
         return None
     if not isinstance(given, dict):
         problems.append(Problem(("params",), "must be an object"))
         return None
-    kinds = {str(item["name"]): _param_type(item) for item in signature.params or []}
+    kinds = {str(item["name"]): param_type(item) for item in signature.params or []}
     for name in given:
         if name not in kinds:
             known = ", ".join(kinds) or "it has none"
@@ -210,7 +188,7 @@ def _params(given: t.Any, signature: Signature, problems: list[Problem]) -> dict
     }
 
 
-def _param_type(item: Type) -> Type:
+def param_type(item: Type) -> Type:
     """A parameter with a shape is a list."""
     scalar = {"type": item["type"] if item["type"] in values.SCALARS else "any"}
     return {"type": "array", "items": scalar} if item.get("shape") else scalar

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import typing as t
+
+MISSING = ("NaTType", "NAType")  # of pandas
+NAMES = (str, int, float, type(None))  # which JSON takes for a name
 
 
 def plain(prediction: t.Any) -> t.Any:
     """The prediction as lists, dictionaries and scalars."""
     if hasattr(prediction, "to_dict") and hasattr(prediction, "columns"):
         return prediction.to_dict(orient="records")
+    if type(prediction).__module__ == "numpy" and prediction.dtype.kind == "M":
+        prediction = prediction.astype("datetime64[us]")  # nanoseconds would become numbers
     if hasattr(prediction, "tolist"):
         return prediction.tolist()
     if isinstance(prediction, dict):
@@ -22,18 +28,22 @@ def plain(prediction: t.Any) -> t.Any:
 
 
 def encode(document: t.Any) -> bytes:
-    """JSON text; JSON has no NaN and no infinity, null stands for them."""
+    """JSON text. It has no NaN, no infinity and no missing time: null stands for them; bytes are base64 text, as in
+    requests, and names are texts.
+    """
     try:
         text = json.dumps(document, default=_other, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        text = json.dumps(_without_nan(document), default=_other, separators=(",", ":"))
+    except (ValueError, TypeError):
+        text = json.dumps(_as_in_json(document), default=_other, separators=(",", ":"))
     return text.encode()
 
 
 def _other(value: t.Any) -> t.Any:
+    if type(value).__name__ in MISSING:
+        return None
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else plain_or_text(value)
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else plain_or_text(value)
 
 
 def plain_or_text(value: t.Any) -> t.Any:
@@ -42,15 +52,15 @@ def plain_or_text(value: t.Any) -> t.Any:
     return str(value) if found is value else found
 
 
-def _without_nan(value: t.Any) -> t.Any:
+def _as_in_json(value: t.Any) -> t.Any:
     if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
+        return {name if isinstance(name, NAMES) else str(name): _as_in_json(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [_as_in_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     found = plain(value)
-    return value if found is value else _without_nan(found)
+    return value if found is value else _as_in_json(found)
 
 
 def split(prediction: t.Any, lengths: t.Sequence[int]) -> list[t.Any]:

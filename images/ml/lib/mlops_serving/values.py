@@ -8,11 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import math
 import typing as t
 
 Type = t.Mapping[str, t.Any]
 Loc = tuple[t.Union[str, int], ...]
 RANGES = {"integer": 2**31, "long": 2**63}
+# From where on a number is rounded to infinity, which JSON has as 1e999 and no model wants.
+INFINITIES = {"float": 2.0**128 - 2.0**103, "double": math.inf}
+BITS = {"float": 32, "double": 64}
 # What fits into 64 bits of nanoseconds, in whole days.
 TIMES = datetime.datetime(1677, 9, 22), datetime.datetime(2262, 4, 11)
 TIMES_IN_WORDS = "a time from 1677-09-22 to 2262-04-10"
@@ -44,13 +48,21 @@ def _whole(kind: str) -> t.Callable[[t.Any], int]:
     return check
 
 
-def _number(value: t.Any) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise ValueError("a number")
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise ValueError("a number that fits into 64 bits") from error
+def _number(kind: str) -> t.Callable[[t.Any], float]:
+    limit = INFINITIES[kind]
+
+    def check(value: t.Any) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError("a number")
+        try:
+            found = float(value)
+        except OverflowError:
+            found = math.inf
+        if not -limit < found < limit:
+            raise ValueError(f"a number that fits into {BITS[kind]} bits")
+        return found
+
+    return check
 
 
 def _text(value: t.Any) -> str:
@@ -85,8 +97,8 @@ SCALARS: dict[str, t.Callable[[t.Any], t.Any]] = {
     "boolean": _boolean,
     "integer": _whole("integer"),
     "long": _whole("long"),
-    "float": _number,
-    "double": _number,
+    "float": _number("float"),
+    "double": _number("double"),
     "string": _text,
     "binary": _bytes,
     "datetime": _time,

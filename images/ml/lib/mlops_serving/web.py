@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from . import openapi, page, request, result
 from .load import Loaded
 
+LOGGER = logging.getLogger("ray.serve")
 Predict = t.Callable[[request.Input], t.Awaitable[t.Any]]
 
 
@@ -29,9 +31,13 @@ def application(loaded: Loaded, predict: Predict, further: t.Mapping[str, t.Any]
     async def predictions(asked: Request) -> Response:
         try:
             found = await predict(request.parse(await asked.body(), loaded.signature))
+            return json_response({"predictions": result.plain(found)})
         except request.InvalidError as error:
             return json_response(error.body(), 422)
-        return json_response({"predictions": result.plain(found)})
+        except Exception as error:
+            LOGGER.exception("the model failed")
+            why = f"the model failed with {type(error).__name__}; the log of replica {about.get('replica')} says more"
+            return json_response({"detail": why}, 500)
 
     async def health(_asked: Request) -> Response:
         return json_response({"status": "ok"})
