@@ -7,6 +7,8 @@ export LAB_SUBNET ?=
 export LAB_CACHE ?= /var/cache/mlops-lab
 # The interpreter of the environment; by default the distribution's, where it is new enough.
 PYTHON ?=
+# Who became root by su has the PATH of before, without the programs that only root needs.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 # Programs work in folders of their own.
 override LAB_CACHE := $(abspath $(LAB_CACHE))
 # Nothing of the lab lies behind the machine's proxy.

@@ -57,6 +57,7 @@ commands:
 """
 
 import json
+import shutil
 import typing as t
 from pathlib import Path
 
@@ -147,16 +148,16 @@ def plan(params: t.Mapping[str, t.Any], seen: Seen, machines: t.Sequence[Machine
     return commands, f"add table ip {table}\ndelete table ip {table}\n{rules}add chain ip {table} {mark}\n"
 
 
-def never_made(module: AnsibleModule, machines: t.Sequence[Machine]) -> bool:
+def never_made(bridge: str, machines: t.Sequence[Machine]) -> bool:
     """Whether the machine was refused before anything was installed: it can have no network then."""
-    links = [module.params["bridge"], *(machine.veth for machine in machines)]
+    links = [bridge, *(machine.veth for machine in machines)]
     places = [*(LINKS / link for link in links), *(NAMESPACES / machine.netns for machine in machines)]
-    return not all(module.get_bin_path(name) for name in PROGRAMS) and not any(place.exists() for place in places)
+    return not all(shutil.which(name) for name in PROGRAMS) and not any(place.exists() for place in places)
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     machines = [Machine(**machine) for machine in module.params["machines"]]
-    if module.params["state"] == "absent" and never_made(module, machines):
+    if module.params["state"] == "absent" and never_made(module.params["bridge"], machines):
         return {"changed": False, "commands": [], "diff": {"before": "", "after": ""}}
     commands, rules = plan(module.params, look(module, machines), machines)
     if not module.check_mode:

@@ -51,6 +51,10 @@ def test_without_a_proxy_nothing_is_set() -> None:
     assert made_of("no_proxy", no_proxy="localhost") == "localhost"
 
 
+def test_roots_programs_are_found_after_su() -> None:
+    assert made_of("PATH", PATH="/usr/bin:/bin") == "/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+
 def test_a_relative_folder_of_the_cache_is_that_of_the_checkout() -> None:
     assert made_of("LAB_CACHE", "LAB_CACHE=cache") == f"{ROOT}/cache"
     assert made_of("LAB_CACHE", LAB_CACHE="/somewhere/cache") == "/somewhere/cache"

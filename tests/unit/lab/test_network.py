@@ -96,9 +96,6 @@ class Bare(t.NamedTuple):
     params: dict[str, t.Any]
     check_mode: bool = False
 
-    def get_bin_path(self, _name: str) -> None:
-        return None
-
     def run_command(self, command: list[str], **_options: t.Any) -> t.NoReturn:
         raise FileNotFoundError(command[0])
 
@@ -106,6 +103,7 @@ class Bare(t.NamedTuple):
 def test_a_machine_that_was_refused_before_anything_was_installed_has_nothing_to_remove(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(lab_network, "LINKS", tmp_path)
     monkeypatch.setattr(lab_network, "NAMESPACES", tmp_path)
     wanted = {"bridge": "lb0", "gateway": GATEWAY, "subnet": "10.77.0.0/16", "table": "lab_mlops", "whole": True}
