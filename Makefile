@@ -7,14 +7,23 @@ export LAB_SUBNET ?=
 export LAB_CACHE ?= /var/cache/mlops-lab
 # The interpreter of the environment; by default the distribution's, where it is new enough.
 PYTHON ?=
+# Who became root by su has the PATH of before, without the programs that only root needs.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+# Programs work in folders of their own.
+override LAB_CACHE := $(abspath $(LAB_CACHE))
+# Nothing of the lab lies behind the machine's proxy.
+ifneq ($(strip $(http_proxy)$(https_proxy)$(all_proxy)$(HTTP_PROXY)$(HTTPS_PROXY)$(ALL_PROXY)),)
+own_no_proxy := $(shell LAB_NAME='$(LAB_NAME)' LAB_SUBNET='$(LAB_SUBNET)' $(or $(PYTHON),python3) lab/bin/no-proxy)
+export no_proxy := $(or $(own_no_proxy),$(no_proxy))
+export NO_PROXY := $(no_proxy)
+endif
 BIN := .venv/bin
-LAB_PLAY := $(BIN)/ansible-playbook -i localhost,
 INVENTORY ?= inventories/lab
 
 .DEFAULT_GOAL := help
 # The goals of `up` build on each other, also with make -j.
 .NOTPARALLEL:
-.PHONY: help up lab images site down status venv lint unit e2e molecule test test-full chaos-ray bench bench-lab lock-images archive
+.PHONY: help ground up lab images site down status venv lint unit e2e molecule test test-full chaos-ray bench bench-lab lock-images archive
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +33,11 @@ venv: ## The Python environment (.venv) from the locked requirements
 
 up: lab images site ## The lab, the images in its registry, and the platform on it
 
-lab: venv ## A real Kubernetes cluster and a real storage server on this machine
+# Before anything is installed.
+ground:
+	@lab/bin/lab check
+
+lab: ground venv ## A real Kubernetes cluster and a real storage server on this machine
 	@lab/bin/lab up
 
 images: venv ## The platform's images, built and pushed to the registry of the inventory
@@ -33,7 +46,7 @@ images: venv ## The platform's images, built and pushed to the registry of the i
 site: venv ## The platform, on the inventory of the lab
 	@$(BIN)/ansible-playbook -i $(INVENTORY) site.yml
 
-down: venv ## Stop and remove everything of this instance, the cache aside
+down: ground venv ## Stop and remove everything of this instance, the cache aside
 	@lab/bin/lab down
 
 status: venv ## What runs, with versions, memory and kubeconfigs, and how the platform is (INVENTORY=inventories/prod: only that)

@@ -53,9 +53,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, host
+from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, files, host
 from ansible_collections.mlops.platform.plugins.module_utils._lab.host import GIB, Disk, Facts
 from ansible_collections.mlops.platform.plugins.module_utils._lab.process_records import Records
+
+# Of cgroup v2 and v1.
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def disk_of(wanted: t.Mapping[str, t.Any]) -> Disk:
@@ -81,6 +84,11 @@ def nfs_client() -> bool:
     return "nfs4" in kernel or os.path.exists("/dev/fuse")
 
 
+def memory() -> int:
+    limits = [files.read(path) or b"" for path in MEMORY_LIMITS]
+    return host.usable(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), [text.decode() for text in limits])
+
+
 def facts(params: t.Mapping[str, t.Any]) -> Facts:
     distribution, release = host.os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
     return Facts(
@@ -88,7 +96,7 @@ def facts(params: t.Mapping[str, t.Any]) -> Facts:
         machine=platform.machine(),
         distribution=distribution,
         release=release,
-        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory=memory(),
         nfs_client=nfs_client(),
         disks=tuple(disk_of(disk) for disk in params["disks"] if not os.path.exists(disk["unless"])),
         taken=taken(params),

@@ -32,7 +32,9 @@ options:
     type: path
     required: true
   subnet:
-    description: The instance's private /16; chosen by the name when not given; fixed while the instance lives.
+    description:
+      - The instance's private /16, fixed while the instance lives. When not given it is chosen by the name, and one
+        that another instance of this machine has is passed over.
     type: str
   cache_dir:
     description: Folder of built binaries and images, shared by all instances.
@@ -77,17 +79,12 @@ from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, files
+from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, files, instances
 from ansible_collections.mlops.platform.plugins.module_utils._lab import layout as lab
+from ansible_collections.mlops.platform.plugins.module_utils._lab.instances import Record
 
-Record = dict[str, t.Any]
 ROUTES = "/proc/net/route"
 RUN_DIR = "/run/mlops-lab"
-
-
-def read_record(path: str) -> Record | None:
-    content = files.read(path)
-    return None if content is None else t.cast("Record", json.loads(content))
 
 
 def check_owner(record: Record | None, name: str, checkout: str) -> None:
@@ -110,12 +107,12 @@ def check_checkout(name: str, checkout: str) -> None:
         )
 
 
-def wanted_record(record: Record | None, params: t.Mapping[str, t.Any]) -> Record:
+def wanted_record(record: Record | None, params: t.Mapping[str, t.Any], others: t.Mapping[str, Record]) -> Record:
     """The record as it has to be. Raises LabError for values that cannot be used."""
     lab.check_name(params["name"])
     lab.check_clusters(params["clusters"])
     known = record["subnet"] if record else None
-    subnet = params["subnet"] or known or lab.default_subnet(params["name"])
+    subnet = instances.subnet(params["subnet"], record, params["name"], others)
     lab.check_subnet(subnet)
     if known and subnet != known:
         raise LabError(f"LAB_SUBNET={subnet} differs from the running instance's {known}: run 'make down' first")
@@ -134,15 +131,22 @@ def check_forget(record: Record | None, name: str, forget: t.Sequence[str]) -> N
         raise LabError(f"there is no cluster {', '.join(unknown)} in the lab instance {name!r}; it has {has}")
 
 
-def check_free(record: Record, name: str) -> None:
+def check_free(record: Record, name: str, others: t.Mapping[str, Record]) -> None:
     """Refuse a subnet that the machine uses. Read from the kernel: a fresh machine may have no ip program yet."""
+    # One that was stopped by a reboot has no route just now.
+    for other, its in others.items():
+        if its["subnet"] == record["subnet"]:
+            raise LabError(
+                f"the lab's subnet {record['subnet']} is that of the lab instance {other!r} of {its['checkout']}: "
+                "give another private /16 by LAB_SUBNET, or none"
+            )
     with open(ROUTES, encoding="ascii") as stream:
         routes = lab.routes(stream.read())
     clash = lab.overlapping(record["subnet"], routes, own=("lo", f"lb{lab.instance_id(name)}"))
     if clash:
         raise LabError(
             f"the lab's subnet {record['subnet']} is in use on this machine ({clash}): "
-            "give another by LAB_SUBNET=10.x.0.0/16"
+            "give another private /16 by LAB_SUBNET, such as 10.x.0.0/16 or 172.20.0.0/16"
         )
 
 
@@ -159,16 +163,16 @@ def write_record(path: str, record: Record | None) -> None:
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
-    path = os.path.join(params["record_dir"], f"{params['name']}.json")
-    before = read_record(path)
+    path = instances.path_of(params["record_dir"], params["name"])
+    before, others = instances.read(path), instances.others(params["record_dir"], params["name"])
     check_owner(before, params["name"], params["checkout"])
     check_checkout(params["name"], params["checkout"])
     check_forget(before, params["name"], params["forget"])
-    wanted = wanted_record(before, params)
+    wanted = wanted_record(before, params, others)
     after = wanted if params["state"] == "present" else None
     # Once the instance is there, a route that came later keeps nobody from repairing or removing it.
     if after and before is None:
-        check_free(after, params["name"])
+        check_free(after, params["name"], others)
     changed = before != after
     if changed and not module.check_mode:
         write_record(path, after)
@@ -184,7 +188,7 @@ def main(make: t.Callable[..., t.Any] = AnsibleModule) -> None:
             "checkout": {"type": "path", "required": True},
             "subnet": {"type": "str"},
             "cache_dir": {"type": "path", "default": "/var/cache/mlops-lab"},
-            "record_dir": {"type": "path", "default": "/var/lib/mlops-lab"},
+            "record_dir": {"type": "path", "default": instances.FOLDER},
             "forget": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },

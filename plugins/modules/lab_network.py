@@ -57,12 +57,19 @@ commands:
 """
 
 import json
+import shutil
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.platform.plugins.module_utils._lab import network
 from ansible_collections.mlops.platform.plugins.module_utils._lab.network import Command, Inside, Machine, Seen
+
+# What role lab_host installs before it makes the network.
+PROGRAMS = ("ip", "nft", "sysctl")
+LINKS = Path("/sys/class/net")
+NAMESPACES = Path("/run/netns")
 
 
 def json_of(module: AnsibleModule, command: Command) -> list[dict[str, t.Any]]:
@@ -141,8 +148,17 @@ def plan(params: t.Mapping[str, t.Any], seen: Seen, machines: t.Sequence[Machine
     return commands, f"add table ip {table}\ndelete table ip {table}\n{rules}add chain ip {table} {mark}\n"
 
 
+def never_made(bridge: str, machines: t.Sequence[Machine]) -> bool:
+    """Whether the machine was refused before anything was installed: it can have no network then."""
+    links = [bridge, *(machine.veth for machine in machines)]
+    places = [*(LINKS / link for link in links), *(NAMESPACES / machine.netns for machine in machines)]
+    return not all(shutil.which(name) for name in PROGRAMS) and not any(place.exists() for place in places)
+
+
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     machines = [Machine(**machine) for machine in module.params["machines"]]
+    if module.params["state"] == "absent" and never_made(module.params["bridge"], machines):
+        return {"changed": False, "commands": [], "diff": {"before": "", "after": ""}}
     commands, rules = plan(module.params, look(module, machines), machines)
     if not module.check_mode:
         for command in commands:

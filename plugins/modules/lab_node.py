@@ -72,6 +72,7 @@ def mountinfo() -> str:
 
 
 def make_cgroup(path: Path) -> None:
+    node.hand_down(path.parent)
     path.mkdir(parents=True, exist_ok=True)
     for name in ("cpuset.cpus", "cpuset.mems"):
         # A new v1 cpuset is empty and takes no process until it has its parent's values.

@@ -24,6 +24,7 @@ SHARED = (
     "/run/mlops-lab",
     "/run/netns",
     "/run/systemd/nspawn/propagate",
+    "/run/systemd/nspawn/unix-export",
     "/var/lib/cni",
     "/var/lib/kubelet",
     "/var/lib/mlops-lab",

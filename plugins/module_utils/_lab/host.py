@@ -52,6 +52,11 @@ def disk_problems(disks: t.Sequence[Disk]) -> list[str]:
     return found
 
 
+def usable(memory: int, limits: t.Iterable[str]) -> int:
+    """What the machine has, or less where a container may use less; limits as the kernel's cgroups tell them."""
+    return min([memory, *(int(text) for text in limits if text.strip().isdigit())])
+
+
 def problems(facts: Facts, memory: int) -> list[str]:
     """One sentence a problem, each with the remedy; empty where the machine is fit."""
     found = []

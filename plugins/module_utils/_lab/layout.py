@@ -20,14 +20,19 @@ from ansible_collections.mlops.platform.plugins.module_utils._lab import LabErro
 
 ENVIRONMENTS = ("user", "desa", "test", "prod")
 SLOTS = 100
+# Others that Python calls private lead nowhere, or to the machine itself.
+PRIVATE = tuple(ipaddress.IPv4Network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 DEFAULT_CLUSTER = "desa01"
 NAME = re.compile(r"^[a-z][a-z0-9]{0,15}$")
 CLUSTER = re.compile(rf"^(?P<environment>{'|'.join(ENVIRONMENTS)})[0-9]{{2}}$")
 
 
-def default_subnet(name: str) -> str:
-    """The /16 of an instance, spread by its name over 10.64 to 10.127 without the ranges that clusters often use."""
-    return f"10.{64 + zlib.crc32(name.encode()) % 64}.0.0/16"
+def default_subnet(name: str, taken: t.Container[str] = ()) -> str:
+    """The /16 of an instance, spread by its name over 10.64 to 10.127 without the ranges that clusters often use; the
+    next one where another instance has it."""
+    first = zlib.crc32(name.encode())
+    subnets = [f"10.{64 + (first + step) % 64}.0.0/16" for step in range(64)]
+    return next((subnet for subnet in subnets if subnet not in taken), subnets[0])
 
 
 def check_name(name: str) -> None:
@@ -54,7 +59,7 @@ def check_subnet(subnet: str) -> ipaddress.IPv4Network:
         network = ipaddress.IPv4Network(subnet)
     except ValueError as error:
         raise LabError(f"LAB_SUBNET={subnet!r} is not an IPv4 network: {error}; give a private /16") from error
-    if network.prefixlen != 16 or not network.is_private:
+    if network.prefixlen != 16 or not any(network.subnet_of(private) for private in PRIVATE):
         raise LabError(f"LAB_SUBNET={subnet!r} must be a private /16, such as 10.77.0.0/16")
     return network
 

@@ -9,7 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import typing as t
+from contextlib import suppress
 from pathlib import Path
+
+from ansible_collections.mlops.platform.plugins.module_utils._lab import files
+
+KUBELET_CONTROLLERS = ("cpu", "cpuset", "hugetlb", "memory", "pids")
 
 
 class Mount(t.NamedTuple):
@@ -40,6 +45,15 @@ def mentions(cmdline: bytes, folders: t.Sequence[str]) -> bool:
     """Whether a process was started with one of the folders in its arguments (a containerd shim, for example)."""
     arguments = cmdline.split(b"\0")
     return any(argument.startswith(folder.encode() + b"/") for argument in arguments for folder in folders)
+
+
+def hand_down(parent: Path) -> None:
+    """Let new cgroups below this one have what the kubelet asks for. Only the unified hierarchy wants to be told."""
+    available = (files.read(str(parent / "cgroup.controllers")) or b"").decode().split()
+    for name in (name for name in KUBELET_CONTROLLERS if name in available):
+        # One that cannot be had keeps no other away: the kubelet names what it misses.
+        with suppress(OSError):
+            (parent / "cgroup.subtree_control").write_text(f"+{name}", encoding="ascii")
 
 
 class Places(t.NamedTuple):

@@ -48,6 +48,13 @@ def test_all_problems_are_told_at_once() -> None:
     assert len(host.problems(FIT._replace(uid=1, memory=0, nfs_client=False), MEMORY)) == 3
 
 
+def test_a_container_has_the_memory_that_it_may_use() -> None:
+    assert host.usable(8 * GIB, ["", ""]) == 8 * GIB
+    assert host.usable(8 * GIB, ["max\n", ""]) == 8 * GIB
+    assert host.usable(8 * GIB, ["", "9223372036854771712\n"]) == 8 * GIB
+    assert host.usable(8 * GIB, [f"{4 * GIB}\n"]) == 4 * GIB
+
+
 def test_folders_of_one_file_system_share_its_space() -> None:
     together = [STATE._replace(free=20 * GIB), CACHE._replace(free=20 * GIB)]
     found = host.disk_problems(together)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
+from rendering import ROOT
 
-from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError
+from ansible_collections.mlops.platform.plugins.module_utils._lab import LabError, layout
 from ansible_collections.mlops.platform.plugins.modules import lab_instance
 
 
@@ -93,6 +96,47 @@ def test_a_subnet_in_use_is_refused_for_a_new_instance_and_no_hindrance_for_one_
         table.write("tun0\t0003D40A\t00000000\t1\t0\t0\t0\t00FFFFFF\n")
     assert call(subnet=None, check_mode=True)["lab"]["subnet"] == "10.212.0.0/16"
     assert call(subnet=None, state="absent")["changed"]
+
+
+def test_the_subnet_of_another_instance_is_refused_although_it_does_not_run(
+    call: t.Callable[..., dict[str, t.Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "two").mkdir()
+    call(name="ci", checkout=str(tmp_path / "two"))
+    with pytest.raises(LabError, match=rf"10\.211\.0\.0/16 is that of the lab instance 'ci' of {tmp_path}/two"):
+        call()
+
+
+def test_without_a_choice_the_subnet_of_another_instance_is_passed_over(
+    call: t.Callable[..., dict[str, t.Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_instance, "ROUTES", os.devnull)
+    (tmp_path / "two").mkdir()
+    call(name="ci", checkout=str(tmp_path / "two"), subnet=layout.default_subnet("mlops"))
+    chosen = call(subnet=None)["lab"]["subnet"]
+    assert chosen != layout.default_subnet("mlops")
+    assert call(subnet=None)["lab"]["subnet"] == chosen
+
+
+def test_an_instance_that_never_was_is_removed_although_its_subnet_is_in_use(
+    call: t.Callable[..., dict[str, t.Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = tmp_path / "routes"
+    routes.write_text(
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+        "tun0\t0003D30A\t00000000\t1\t0\t0\t0\t00FFFFFF\n"
+    )
+    monkeypatch.setattr(lab_instance, "ROUTES", str(routes))
+    read = call(state="absent", check_mode=True)
+    assert not read["changed"]
+    assert list(read["lab"]["clusters"]) == [layout.DEFAULT_CLUSTER]
+
+
+def test_make_down_reads_an_instance_that_is_to_go() -> None:
+    """Without that a subnet that is in use would keep it from removing what a refused run never made."""
+    tasks = yaml.safe_load((ROOT / "playbooks/lab_down.yml").read_text(encoding="utf-8"))[0]["tasks"]
+    reads = [task["mlops.platform.lab_instance"] for task in tasks if "mlops.platform.lab_instance" in task]
+    assert [read["state"] for read in reads] == ["absent", "absent"]
 
 
 def test_another_subnet_needs_a_new_instance(call: t.Callable[..., dict[str, t.Any]]) -> None:

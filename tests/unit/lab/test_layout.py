@@ -68,10 +68,24 @@ def test_bad_clusters_are_refused(clusters: list[str], message: str) -> None:
         layout.check_clusters(clusters)
 
 
-@pytest.mark.parametrize("subnet", ["10.77.0.0/24", "8.8.0.0/16", "10.77.1.0/16", "nonsense"])
+@pytest.mark.parametrize(
+    "subnet", ["10.77.0.0/24", "8.8.0.0/16", "10.77.1.0/16", "127.1.0.0/16", "169.254.0.0/16", "nonsense"]
+)
 def test_bad_subnets_are_refused(subnet: str) -> None:
     with pytest.raises(LabError, match="LAB_SUBNET"):
         layout.check_subnet(subnet)
+
+
+@pytest.mark.parametrize("subnet", ["10.77.0.0/16", "172.20.0.0/16", "192.168.0.0/16"])
+def test_private_subnets_are_taken(subnet: str) -> None:
+    assert str(layout.check_subnet(subnet)) == subnet
+
+
+def test_the_subnet_of_a_name_makes_way_for_another_instance() -> None:
+    by_name = layout.default_subnet("mlops")
+    second = layout.default_subnet("mlops", {by_name})
+    assert second != by_name
+    assert layout.default_subnet("mlops", {by_name, second}) not in {by_name, second}
 
 
 def test_a_used_subnet_is_found() -> None:

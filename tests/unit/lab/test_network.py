@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.mlops.platform.plugins.module_utils._lab import network
 from ansible_collections.mlops.platform.plugins.module_utils._lab.network import Inside, Machine, Seen
+from ansible_collections.mlops.platform.plugins.modules import lab_network
 
 MACHINE = Machine("mlops-desa01", "lv0-16", "10.77.0.16")
 GATEWAY = "10.77.0.1"
@@ -86,6 +88,30 @@ def test_removal_takes_only_what_is_there() -> None:
     ]
     whole = network.removal_commands(COMPLETE, "lb0", "lab_mlops", [MACHINE], whole=True)
     assert whole[2:] == [["ip", "link", "delete", "lb0"], ["nft", "delete", "table", "ip", "lab_mlops"]]
+
+
+class Bare(t.NamedTuple):
+    """AnsibleModule on a machine that has no program for networks."""
+
+    params: dict[str, t.Any]
+    check_mode: bool = False
+
+    def run_command(self, command: list[str], **_options: t.Any) -> t.NoReturn:
+        raise FileNotFoundError(command[0])
+
+
+def test_a_machine_that_was_refused_before_anything_was_installed_has_nothing_to_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(lab_network, "LINKS", tmp_path)
+    monkeypatch.setattr(lab_network, "NAMESPACES", tmp_path)
+    wanted = {"bridge": "lb0", "gateway": GATEWAY, "subnet": "10.77.0.0/16", "table": "lab_mlops", "whole": True}
+    bare = t.cast("t.Any", Bare({**wanted, "machines": [MACHINE._asdict()], "state": "absent"}))
+    assert lab_network.run(bare)["changed"] is False
+    (tmp_path / MACHINE.veth).touch()
+    with pytest.raises(FileNotFoundError):
+        lab_network.run(bare)
 
 
 def test_the_mark_follows_the_rules() -> None:

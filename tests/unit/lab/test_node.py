@@ -35,6 +35,25 @@ def test_a_shim_is_known_by_its_arguments() -> None:
     assert not node.mentions(b"", ["/run/lab/a"])
 
 
+def test_a_new_cgroup_of_the_unified_hierarchy_gets_the_controllers_that_the_kubelet_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids rdma\n")
+    written: list[str] = []
+    # The kernel takes each write for itself; a file would keep the last one only.
+    monkeypatch.setattr(Path, "write_text", lambda _path, text, encoding: written.append(text))
+    node.hand_down(tmp_path)
+    assert written == ["+cpu", "+cpuset", "+memory", "+pids"]
+
+
+def test_a_controller_that_cannot_be_had_keeps_no_other_away(tmp_path: Path) -> None:
+    node.hand_down(tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpu pids\n")
+    (tmp_path / "cgroup.subtree_control").mkdir()
+    node.hand_down(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cgroup.controllers", "cgroup.subtree_control"]
+
+
 @pytest.fixture
 def places(tmp_path: Path) -> node.Places:
     """A host on which two nodes, one and two, have left things."""

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+import yaml
 from rendering import ROOT
 
 
@@ -33,6 +35,51 @@ def test_without_a_choice_the_distributions_python_is_taken(tmp_path: Path) -> N
     made = make_venv(tmp_path, "")
     expected = Path(found if new else shutil.which("python3") or "")
     assert (made / "bin/python3").resolve() == expected.resolve()
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    """A program that stands before the machine's own of that name."""
+    path = folder / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def refused(folder: Path, python: str) -> str:
+    """What the script says when it gives up, with the programs of the test first."""
+    (folder / "requirements-dev.txt").touch()
+    environment = {**os.environ, "LAB_CACHE": str(folder / "cache"), "PYTHON": python}
+    environment["PATH"] = f"{folder / 'bin'}:{environment['PATH']}"
+    result = subprocess.run(
+        [str(ROOT / "lab/bin/venv")], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert not (folder / ".venv").exists()
+    return result.stderr
+
+
+def test_too_little_disk_is_told_before_anything_is_installed(tmp_path: Path) -> None:
+    program(tmp_path, "df", "echo Filesystem 1024-blocks Used Available; echo tmpfs 409600 102400 307200")
+    needed = yaml.safe_load((ROOT / "roles/lab_host/defaults/main.yml").read_text())["lab_host_cache_gib"]
+    said = refused(tmp_path, "python3")
+    assert f"300 MiB free below {tmp_path}/cache: the Python packages need 1 GiB there" in said
+    assert f"and a new lab {needed} GiB" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs packages")
+def test_a_missing_package_that_cannot_be_had_is_told_with_the_mirrors(tmp_path: Path) -> None:
+    bare = program(
+        tmp_path,
+        "python",
+        'case "$2" in *ensurepip*) exit 1;; *_base_executable*) echo "$0";; *) exec python3 "$@";; esac',
+    )
+    program(
+        tmp_path,
+        "apt-get",
+        'case "$1" in update) exit 100;; indextargets) echo http://mirror.example.com/debian;; esac',
+    )
+    assert "python3-venv could not be installed from http://mirror.example.com/debian" in refused(tmp_path, str(bare))
 
 
 def test_what_pip_could_not_have_is_told_with_its_index(tmp_path: Path) -> None:

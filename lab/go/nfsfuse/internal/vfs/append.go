@@ -2,9 +2,13 @@ package vfs
 
 import (
 	"bytes"
+	"errors"
 
 	"mlops.platform/lab/nfsfuse/internal/nfs4"
 )
+
+// errBehind says that the server has lost data before the end of the file, which has to be there again before the end counts.
+var errBehind = errors.New("server has lost data")
 
 // sendAtEnd writes at the end of the file, which another client may have moved: the server is asked to write only if the end is
 // where this machine believes it to be.
@@ -22,6 +26,8 @@ func (s *writeStore) sendAtEnd(f *file, op *nfs4.Write, intr *nfs4.Intr) (*nfs4.
 			return &get.Attr, err
 		case call.Uncertain && s.holds(f, op, intr):
 			return s.sendOne(f, op, intr)
+		case s.behind():
+			return nil, errBehind
 		}
 		size := &nfs4.GetAttr{Mask: nfs4.MaskStat}
 		if err := s.fs.client.Do(&nfs4.Call{Cred: f.cred(), Ops: []nfs4.Op{nfs4.PutFH{FH: f.n.fh}, size}, Intr: intr}); err != nil {

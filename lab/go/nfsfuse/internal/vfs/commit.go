@@ -11,13 +11,32 @@ import (
 
 // settled makes sure that the server's data can be read: after it lost what was not stable, that is written again first.
 func (s *writeStore) settled(intr *nfs4.Intr) error {
-	s.mu.Lock()
-	behind := s.data.bytes > 0 && s.epoch != s.fs.client.Epoch()
-	s.mu.Unlock()
-	if !behind {
+	if !s.behind() {
 		return nil
 	}
 	return s.commit(intr)
+}
+
+// behind tells whether the server may have lost data that has not been written again yet.
+func (s *writeStore) behind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isBehind()
+}
+
+// isBehind is behind with s.mu held.
+func (s *writeStore) isBehind() bool {
+	return s.data.bytes > 0 && s.epoch != s.fs.client.Epoch()
+}
+
+// size corrects the server's: what it has lost is a part of the file all the same.
+func (s *writeStore) size(size uint64) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.isBehind() {
+		return size
+	}
+	return max(size, s.data.end())
 }
 
 // background commits without anybody waiting. What it loses is told to the next fsync or close.
@@ -124,6 +143,7 @@ func (s *writeStore) rewrite(upto uint64, intr *nfs4.Intr) error {
 			return err
 		}
 		s.rewritten(op, e.seq, epoch)
+		s.node.touched()
 	}
 	return nil
 }

@@ -23,6 +23,14 @@ type extents struct {
 	bytes int
 }
 
+// end is where the last of them ends.
+func (x *extents) end() uint64 {
+	if len(x.list) == 0 {
+		return 0
+	}
+	return x.list[len(x.list)-1].end()
+}
+
 // find returns the index of the first extent that ends behind off.
 func (x *extents) find(off uint64) int {
 	i, _ := slices.BinarySearchFunc(x.list, off, func(e extent, off uint64) int {

@@ -136,6 +136,7 @@ func (fs *FS) fill(n *node, a *nfs4.Attr, out *fuse.Attr) {
 	out.Rdev = makedev(a.Major, a.Minor)
 	out.Blksize = fs.opts.MaxWrite
 	if n != nil {
+		out.Size = n.store.size(a.Size)
 		n.mu.Lock()
 		if n.silly != nil && out.Nlink > 0 {
 			out.Nlink--

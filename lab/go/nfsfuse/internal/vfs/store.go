@@ -37,6 +37,14 @@ type writeStore struct {
 // write writes data through and remembers it. It returns how much was written.
 func (s *writeStore) write(f *file, off uint64, data []byte, atEnd bool, intr *nfs4.Intr) (int, error) {
 	done, err := s.send(f, off, data, atEnd, intr)
+	for err == errBehind {
+		// Nothing may be written while that is written again.
+		if err = s.commit(intr); err == nil {
+			var more int
+			more, err = s.send(f, off+uint64(done), data[done:], atEnd, intr)
+			done += more
+		}
+	}
 	if err != nil {
 		return done, err
 	}
