@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import typing as t
 
 from rendering import ROOT
 
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ANSIBLE_HOME": "/tmp", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 def run(playbook: str, *arguments: str, environment: t.Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -18,6 +19,7 @@ def run(playbook: str, *arguments: str, environment: t.Mapping[str, str] | None 
         "--check",
         *arguments,
     ]
-    given = {**ENVIRONMENT, **(environment or {})}
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=given)
+    with tempfile.TemporaryDirectory() as home:
+        given = {**ENVIRONMENT, "HOME": home, "ANSIBLE_HOME": home, **(environment or {})}
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=given)
     return result.returncode, " ".join((result.stdout + result.stderr).split())

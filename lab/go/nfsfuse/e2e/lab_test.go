@@ -237,7 +237,7 @@ func otherClient(t *testing.T) string {
 	target := filepath.Join(theLab.dir, "other-"+strconv.Itoa(mounts()))
 	must(t, os.Mkdir(target, 0o755))
 	cmd := exec.Command("nsenter", "--net=/run/netns/"+theLab.clientNS, theLab.dir+"/bin/mount.nfs", serverIP+":"+plain, target)
-	cmd.Env = append(os.Environ(), "NFSFUSE_SOCKET=/nonexistent")
+	cmd.Env = append(os.Environ(), "NFSFUSE_SOCKET="+theLab.dir+"/no-daemon")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("mount: %v: %s", err, out)
