@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import http.client
+import json
+import re
 import typing as t
 from urllib.parse import urlencode
 
@@ -23,6 +25,7 @@ from ._tunnel import client_for
 
 Params = t.Mapping[str, t.Any]
 HIDDEN, HIDDEN_CHANGED = "(hidden)", "(hidden, another one)"
+USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # the user and password of an address
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -88,7 +91,7 @@ def kube_of(params: Params) -> t.Iterator[KubeOf]:
 
 
 def masked(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
-    """Both sides of a diff, with the values of environment variables hidden: they may be secrets."""
+    """Both sides of a diff, with environment variables' values and users of addresses hidden: they may be secrets."""
     left, right = copy.deepcopy(before), copy.deepcopy(after)
     old = _variables(left)
     for place, variables in _variables(right).items():
@@ -96,7 +99,19 @@ def masked(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
         variables.update({name: HIDDEN if known.get(name, v) == v else HIDDEN_CHANGED for name, v in variables.items()})
     for variables in old.values():
         variables.update(dict.fromkeys(variables, HIDDEN))
-    return left, right
+    users = set(USER.findall(json.dumps(left, ensure_ascii=False)))
+    return _without_users(left, users, HIDDEN), _without_users(right, users, HIDDEN_CHANGED if users else HIDDEN)
+
+
+def _without_users(value: t.Any, users: t.Collection[str], otherwise: str) -> t.Any:
+    """A copy without users of addresses; those that are not among the given ones are told apart."""
+    if isinstance(value, dict):
+        return {name: _without_users(item, users, otherwise) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_users(item, users, otherwise) for item in value]
+    if isinstance(value, str):
+        return USER.sub(lambda found: HIDDEN if found[0] in users else otherwise, value)
+    return value
 
 
 def _variables(entry: t.Any) -> dict[str, dict[str, t.Any]]:

@@ -69,8 +69,10 @@ def assign_slots(taken: t.Mapping[str, int], clusters: t.Sequence[str]) -> dict[
     slots = dict(taken)
     for cluster in clusters:
         if cluster not in slots:
-            free = (number for number in range(SLOTS) if number not in slots.values())
-            slots[cluster] = next(free)
+            free = next((number for number in range(SLOTS) if number not in slots.values()), None)
+            if free is None:
+                raise LabError(f"LAB_CLUSTERS: an instance has room for {SLOTS} clusters, and {cluster} is one more")
+            slots[cluster] = free
     return slots
 
 

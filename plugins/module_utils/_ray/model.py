@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from . import RayError
+from .batching import parse as parse_batching
 from .serve_config import Entry
 
 IMPORT_PATH = "mlops_serving.app:build"
@@ -83,6 +84,8 @@ def application_name(model: str) -> str:
 
 def entry(name: str, model_uri: str, resources: Entry, batching: Entry | None = None, **fields: t.Any) -> Entry:
     """The application that serves a model; ``resources`` and further fields as in ``code_entry``."""
+    if batching:
+        parse_batching(batching)
     arguments = {"model_uri": model_uri, **({"batching": batching} if batching else {})}
     return code_entry(name, IMPORT_PATH, resources, DEPLOYMENT, args=arguments, **fields)
 

@@ -21,6 +21,12 @@ def test_a_cluster_keeps_its_slot_and_a_new_one_gets_the_lowest_free() -> None:
     }
 
 
+def test_one_cluster_too_many_is_named() -> None:
+    full = {f"desa{number:02}": number for number in range(layout.SLOTS)}
+    with pytest.raises(LabError, match="LAB_CLUSTERS: an instance has room for 100 clusters, and test01 is one more"):
+        layout.assign_slots(full, ["desa00", "test01"])
+
+
 def test_networks_of_clusters_do_not_overlap() -> None:
     clusters = plan({"desa01": 0, "test01": 1, "prod01": 99})["clusters"].values()
     networks = [ipaddress.ip_network(c[key]) for c in clusters for key in ("pod_cidr", "service_cidr")]

@@ -12,6 +12,7 @@ import shlex
 import typing as t
 
 import pytest
+from mlops_ray import RayError
 from mlops_serving import openapi, page, result, settings
 from mlops_serving.request import Signature, parse
 
@@ -125,11 +126,11 @@ def test_the_page_escapes_names_and_needs_nothing_from_elsewhere() -> None:
     ],
 )
 def test_a_wrong_argument_is_named(arguments: dict[str, t.Any], field: str) -> None:
-    with pytest.raises(settings.SettingsError, match=f"^{field}: "):
+    with pytest.raises(RayError, match=f"^{field}: "):
         settings.parse(arguments)
 
 
 def test_the_defaults_do_not_batch() -> None:
-    assert settings.parse({"model_uri": "models:/a/1"}) == settings.Settings("models:/a/1", 1, 0.01, 900.0)
+    assert settings.parse({"model_uri": "models:/a/1"}) == ("models:/a/1", (1, 0.01), 900.0)
     found = settings.parse({"model_uri": "models:/a/1", "batching": {"max_batch_size": 8}})
-    assert (found.max_batch_size, found.wait_s) == (8, 0.01)
+    assert found.batches == (8, 0.01)

@@ -90,6 +90,11 @@ def test_the_entry_of_a_model_is_one_that_the_service_takes() -> None:
     }
 
 
+def test_wrong_batching_is_refused_before_it_is_deployed() -> None:
+    with pytest.raises(RayError, match=r"^batching\.max_size: there is no such field; known are max_batch_size"):
+        model.entry("iris", "models:/iris/3", {}, {"max_size": 8})
+
+
 def test_an_unknown_resource_is_named() -> None:
     with pytest.raises(RayError, match=r"^replica: "):
         model.entry("iris", "models:/iris/3", {"replica": 2})

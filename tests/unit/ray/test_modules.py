@@ -106,6 +106,17 @@ def test_the_environment_of_a_deployment_is_hidden_too() -> None:
     }
 
 
+def test_users_of_addresses_are_hidden() -> None:
+    def entry(user: str) -> dict[str, t.Any]:
+        return {"runtime_env": {"working_dir": f"https://{user}@host/code.zip", "pip": ["a", f"git+ssh://{user}@x/y"]}}
+
+    assert masked(entry("ana:one"), entry("ana:one")) == (entry(HIDDEN), entry(HIDDEN))
+    assert masked(entry("ana:one"), entry("ana:two")) == (entry(HIDDEN), entry(HIDDEN_CHANGED))
+    assert masked(None, entry("ana:one")) == (None, entry(HIDDEN))
+    plain = {"runtime_env": {"working_dir": "s3://bucket/a@b.zip"}}
+    assert masked(plain, plain) == (plain, plain)
+
+
 def test_values_of_the_environment_are_told_only_where_they_are_asked_for(kube: FakeKube) -> None:
     run(kube, **CREATE, runtime_env={"env_vars": {"A": "secret"}})
     hidden, shown = (ray_serve_application_info.run({**INFO, "values": way}, kube) for way in (False, True))

@@ -34,10 +34,10 @@ class Model:
 
         self.loaded = load.load(chosen.model_uri, chosen.load_timeout_s, contract.of_image())
         self.predictor = Predictor(self.loaded.model, self.loaded.signature)
-        self.batched = chosen.max_batch_size > 1
+        self.batched = chosen.batches.max_batch_size > 1
         if self.batched:
-            self.many.set_max_batch_size(chosen.max_batch_size)
-            self.many.set_batch_wait_timeout_s(chosen.wait_s)
+            self.many.set_max_batch_size(chosen.batches.max_batch_size)
+            self.many.set_batch_wait_timeout_s(chosen.batches.wait_s)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Called by Serve after the constructor."""
