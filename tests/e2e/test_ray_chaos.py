@@ -55,6 +55,8 @@ def measure(ray: Ray, name: str, fault: t.Callable[[], object], kept: int = 2) -
     remember what they did.
     """
     ray.wait(lambda: ray.whole(2) == APPLICATIONS)
+    # A cluster that was taken over from answers until its last worker is gone.
+    ray.wait(lambda: len(ray.replicas()) == 2)
     before = ray.replicas()
     with Load(ray) as load:
         load.wait_running()
