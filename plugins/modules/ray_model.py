@@ -171,7 +171,6 @@ from ansible_collections.mlops.platform.plugins.module_utils._ray.deploy import 
 from ansible_collections.mlops.platform.plugins.module_utils._ray.service import Kube, Service
 from ansible_collections.mlops.platform.plugins.module_utils._ray_kube import Params, argument_spec, kube_of, masked
 
-RESOURCES = ("replicas", "cpus", "gpus", "memory", "max_ongoing_requests", "max_replicas_per_node")
 SPEC: dict[str, dict[str, t.Any]] = {
     "model": {"type": "str", "required": True},
     "name": {"type": "str"},
@@ -237,7 +236,7 @@ def _present(
     warning = contract.check(found.env_id, serving(service), params["env_policy"])
     if not params["name"]:
         model.check_free(service.application(name), found.name)
-    resources = {field: params[field] for field in RESOURCES if params[field] is not None}
+    resources = {field: params[field] for field in model.RESOURCES if params[field] is not None}
     entry = model.entry(
         name, model.uri(found.name, found.version), resources, params["batching"], route_prefix=params["route_prefix"]
     )

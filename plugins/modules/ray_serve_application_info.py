@@ -96,7 +96,7 @@ def run(params: Params, kube: Kube) -> dict[str, t.Any]:
         found = Service(kube, params["namespace"], params["service"]).read()
     except NotThereError:
         return {"exists": False, "ray_cluster": "", "upgrading": False, "applications": []}
-    entries = serve_config.entries(serve_config.parse((found.get("spec") or {}).get("serveConfigV2") or ""))
+    entries = serve_config.entries(serve_config.of(found))
     known = states(found)
     named = [(str(entry.get("name") or UNNAMED), entry) for entry in entries]
     applications = [

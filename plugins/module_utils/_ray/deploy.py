@@ -118,7 +118,7 @@ def _write(service: Service, name: str, wanted: Wanted, dry_run: bool, until: fl
     unanswered: Written | None = None
     while True:
         seen = patiently(service.read, until)
-        config = serve_config.parse((seen.get("spec") or {}).get("serveConfigV2") or "")
+        config = serve_config.of(seen)
         before, after = serve_config.find(config, name), wanted(seen, config)
         if before == after and unanswered and unanswered.after == after:
             return unanswered._replace(now=seen)  # it was taken, only the answer was lost

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from . import RayError
+from .batching import known
 from .batching import parse as parse_batching
 from .serve_config import Entry
 
@@ -40,6 +41,7 @@ def versions_of(name: str) -> str:
     return f"name = {quote}{name}{quote}"
 
 
+RESOURCES = ("replicas", "cpus", "gpus", "memory", "max_ongoing_requests", "max_replicas_per_node")
 NEWEST = "version_number DESC"
 # MLflow's address of a logged model; a registered one whose name begins like that has a version or an alias in it.
 LOGGED = re.compile(r"models:/m-[^/@]+")
@@ -57,9 +59,13 @@ def uri(name: str, version: str | int) -> str:
     return f"models:/{name}/{version}"
 
 
+def _served(entry: Entry | None) -> t.Any:
+    return ((entry or {}).get("args") or {}).get("model_uri")
+
+
 def check_free(entry: Entry | None, model: str) -> None:
     """RayError where the name that was made of the model's is the one of another model's application."""
-    served = REGISTERED.match(str(((entry or {}).get("args") or {}).get("model_uri")))
+    served = REGISTERED.match(str(_served(entry)))
     if entry and served and served[1] != model:
         raise RayError(
             f"name: the application {entry['name']} serves the model {served[1]!r}, not {model!r};"
@@ -69,7 +75,7 @@ def check_free(entry: Entry | None, model: str) -> None:
 
 def check_served(entry: Entry | None, meant: Reference) -> None:
     """RayError where a version is meant and the application serves another, which may have taken its place."""
-    served = ((entry or {}).get("args") or {}).get("model_uri")
+    served = _served(entry)
     if entry and meant.version and served and served != uri(meant.name, meant.version):
         raise RayError(
             f"model: the application {entry['name']} serves {served}, not {uri(meant.name, meant.version)};"
@@ -92,10 +98,7 @@ def entry(name: str, model_uri: str, resources: Entry, batching: Entry | None = 
 
 def code_entry(name: str, import_path: str, resources: Entry, deployment: str, **fields: t.Any) -> Entry:
     """An application of code of one's own. ``resources``: replicas, cpus, gpus, memory, max_ongoing_requests."""
-    known = ("replicas", "cpus", "gpus", "memory", "max_ongoing_requests", "max_replicas_per_node")
-    for field in resources:
-        if field not in known:
-            raise RayError(f"{field}: there is no such field; known are {', '.join(known)}")
+    known("", resources, RESOURCES)
     asked = {"num_cpus": "cpus", "num_gpus": "gpus", "memory": "memory"}
     actor = {theirs: resources[ours] for theirs, ours in asked.items() if resources.get(ours) is not None}
     options = {"name": deployment, "num_replicas": resources.get("replicas", 1)}

@@ -28,6 +28,11 @@ def parse(text: str) -> Config:
     return found
 
 
+def of(service: t.Mapping[str, t.Any]) -> Config:
+    """The configuration of a RayService."""
+    return parse((service.get("spec") or {}).get("serveConfigV2") or "")
+
+
 def _parse_yaml(text: str) -> t.Any:
     """Somebody wrote it by hand."""
     try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from . import NotThereError
-from .serve_config import Entry, find, parse
+from . import NotThereError, serve_config
+from .serve_config import Entry
 from .state import Object
 
 FIELD_MANAGER = "mlops.platform-ray-applications"
@@ -48,7 +48,7 @@ class Service:
 
     def application(self, name: str) -> Entry | None:
         """One application as it stands in the Serve configuration."""
-        return find(parse((self.read().get("spec") or {}).get("serveConfigV2") or ""), name)
+        return serve_config.find(serve_config.of(self.read()), name)
 
     def write(self, seen: Object, config: str) -> Object:
         """Set the Serve configuration, if the object is still as it was seen."""

@@ -22,12 +22,12 @@ func (k *kernel) append(node, fh, off uint64, data string) error {
 
 // TestAppendsAfterACrashComeBehindWhatTheServerLost appends to what a crash has taken from the server.
 func TestAppendsAfterACrashComeBehindWhatTheServerLost(t *testing.T) {
-	for name, first := range map[string]string{"in a new file": "", "behind stable data": "stable, "} {
+	for name, begin := range map[string]string{"in a new file": "", "behind stable data": "stable, "} {
 		t.Run(name, func(t *testing.T) {
 			s := fakenfs.New(t)
 			k := newKernel(t, s)
-			node, fh := k.file("f", first)
-			want := first
+			node, fh := k.file("f", begin)
+			want := begin
 			for _, part := range []string{"one, ", "two, ", "three"} {
 				k.must("append", k.append(node, fh, uint64(len(want)), part))
 				want += part
@@ -53,12 +53,7 @@ func TestAnAppendIsMadeOnceWhereTheCrashComesWithIt(t *testing.T) {
 			k := newKernel(t, s)
 			node, fh := k.file("f", "stable, ")
 			k.must("append", k.append(node, fh, 8, "one, "))
-			s.Fault(once(func(r *fakenfs.Request) *fakenfs.Action {
-				if !r.Has("WRITE") {
-					return nil
-				}
-				return act(s)
-			}))
+			s.Fault(first("WRITE", func() *fakenfs.Action { return act(s) }))
 			k.must("append", k.append(node, fh, 13, "two"))
 			k.must("fsync", k.fsync(node, fh))
 			s.Crash()
@@ -116,12 +111,7 @@ func TestAReadThatWaitsForTheServerSeesWhatTheServerLost(t *testing.T) {
 	k := newKernel(t, s)
 	node, fh := k.file("f", "stable, ")
 	k.must("write", k.write(node, fh, 8, "not yet"))
-	s.Fault(once(func(r *fakenfs.Request) *fakenfs.Action {
-		if !r.Has("READ") {
-			return nil
-		}
-		return &fakenfs.Action{Before: s.CrashLocked}
-	}))
+	s.Fault(first("READ", func() *fakenfs.Action { return &fakenfs.Action{Before: s.CrashLocked} }))
 	got, err := k.read(node, fh)
 	k.must("read", err)
 	if got != "stable, not yet" {

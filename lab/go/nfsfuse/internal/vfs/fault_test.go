@@ -205,12 +205,7 @@ func TestEveryOperationSurvivesEveryFault(t *testing.T) {
 				f.node, f.fh = k.file("file", "first content")
 				node, fh := k.file("other", "other content")
 				k.release(node, fh)
-				s.Fault(once(func(r *fakenfs.Request) *fakenfs.Action {
-					if !r.Has(st.op) {
-						return nil
-					}
-					return orNothing(fault(s, st.op))
-				}))
+				s.Fault(first(st.op, func() *fakenfs.Action { return orNothing(fault(s, st.op)) }))
 				k.must(st.name, st.run(k, f))
 				if wrong := st.check(k, f); wrong != "" {
 					t.Error(wrong)
@@ -231,6 +226,16 @@ func once(fault func(*fakenfs.Request) *fakenfs.Action) func(*fakenfs.Request) *
 		done = act != nil
 		return act
 	}
+}
+
+// first is a fault of the first request with the operation.
+func first(op string, act func() *fakenfs.Action) func(*fakenfs.Request) *fakenfs.Action {
+	return once(func(r *fakenfs.Request) *fakenfs.Action {
+		if !r.Has(op) {
+			return nil
+		}
+		return act()
+	})
 }
 
 func orNothing(act *fakenfs.Action) *fakenfs.Action {

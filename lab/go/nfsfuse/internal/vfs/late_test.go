@@ -14,10 +14,7 @@ func TestAWriteOfAKilledProcessDoesNotComeLate(t *testing.T) {
 	k := newKernel(t, s)
 	node, fh := k.file("f", "........")
 	hold, arrived, killed := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	s.Fault(once(func(r *fakenfs.Request) *fakenfs.Action {
-		if !r.Has("WRITE") {
-			return nil
-		}
+	s.Fault(first("WRITE", func() *fakenfs.Action {
 		close(arrived)
 		return &fakenfs.Action{Wait: hold}
 	}))

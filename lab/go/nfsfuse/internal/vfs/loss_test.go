@@ -22,12 +22,7 @@ func losing(t *testing.T) (*kernel, *fakenfs.Server, uint64, uint64) {
 }
 
 func refuseCommit(s *fakenfs.Server, wait chan struct{}) {
-	s.Fault(once(func(r *fakenfs.Request) *fakenfs.Action {
-		if !r.Has("COMMIT") {
-			return nil
-		}
-		return &fakenfs.Action{Fail: nfsIO, At: "COMMIT", Wait: wait}
-	}))
+	s.Fault(first("COMMIT", func() *fakenfs.Action { return &fakenfs.Action{Fail: nfsIO, At: "COMMIT", Wait: wait} }))
 }
 
 func wantLost(t *testing.T, who string, err error) {
